@@ -1,0 +1,40 @@
+# Every target sets itself up: Python 3.11 or newer and the package registries are all that is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# An f-string of an Output is an error, not a warning text in somebody's resource.
+export PULUMI_ERROR_OUTPUT_STRING := 1
+# A virtual environment of another project must not leak in.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: demo test check e2e bench clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	$(BIN)/python -m examples.demo
+
+test: $(READY)
+	$(BIN)/pytest -n auto -m "not e2e and not live"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+e2e: $(READY)
+	$(BIN)/pytest -m e2e
+
+bench: $(READY)
+	$(BIN)/python -m examples.bench
+
+clean:
+	rm -rf $(VENV)
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "tenantry needs Python 3.11 or newer: name one with 'make PYTHON=python3.11'" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $(READY)
