@@ -1,0 +1,1 @@
+"""Money and bills: pure values in and out."""

@@ -1,0 +1,1 @@
+"""The catalogue: who is served, on which plan, at which price and where; pure values, read from four files."""

@@ -1,0 +1,129 @@
+"""The lock file `placements.yaml`: how placements are written, and where a file contradicts itself."""
+
+import os
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from catalogue.errors import Finding
+from catalogue.names import dedicated_cluster_name, shared_cluster_name
+from catalogue.placement import TENANTS_PER_CELL, ClusterPlacement, Placed, Placements
+from catalogue.plan import Plans
+
+HEADER = """\
+# Written by `tenantry place`; committed like any lock file. Do not edit: what is placed never moves.
+# Each database and bucket has its cell, cluster, generation and pins (region, provider, mode, version).
+"""
+WAY_OUT = "remove the lines of tenants that were never applied, and run `tenantry place`"
+
+
+def write_placements(path: Path, placements: Placements) -> None:
+    """Replace the file in one step, durably; the same placements give the same bytes, and the file keeps its mode."""
+    target = path.resolve()
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(placements_text(placements))
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def placements_text(placements: Placements) -> str:
+    """The file: a line for each cluster and each section, sorted, so that two branches merge line by line."""
+    return HEADER + "\n".join([*_cluster_lines(placements), *_tenant_lines(placements), ""])
+
+
+def _cluster_lines(placements: Placements) -> Iterator[str]:
+    yield "clusters:" if placements.clusters else "clusters: {}"
+    for name, cluster in sorted(placements.clusters.items()):
+        yield f"  {_word(name)}: {_row(cluster)}"
+
+
+def _tenant_lines(placements: Placements) -> Iterator[str]:
+    yield "tenants:" if placements.tenants else "tenants: {}"
+    for name, tenant in sorted(placements.tenants.items()):
+        yield f"  {_word(name)}:" if tenant.sections else f"  {_word(name)}: {{}}"
+        for section, placed in tenant.sections.items():
+            yield f"    {section}: {_row(placed)}"
+
+
+def _row(entry: ClusterPlacement | Placed) -> str:
+    known = ((name, getattr(entry, name)) for name in type(entry).model_fields)
+    written = (
+        f"{name}: {value if isinstance(value, int) else _word(value)}" for name, value in known if value is not None
+    )
+    return "{" + ", ".join(written) + "}"
+
+
+def _word(text: str) -> str:
+    """Text as YAML; quoted where some reader would see a number, a date or a truth value."""
+    plain = re.fullmatch(r"[a-z][a-z0-9-]+", text) and text not in ("null", "true", "false", "yes", "no", "on", "off")
+    return text if plain else f'"{text}"'
+
+
+def placements_findings(placements: Placements, plans: Plans) -> Iterator[Finding]:
+    """Where the file contradicts itself, as after a merge of two branches or an edit by hand."""
+    for name, cluster in placements.clusters.items():
+        expected = _expected_name(name, cluster)
+        if name != expected:
+            yield ("clusters", name), f"by its plan and mode this cluster is called {expected}"
+    for name, tenant in placements.tenants.items():
+        for section, placed in tenant.sections.items():
+            if placed.cell != tenant.cell:
+                yield ("tenants", name, section, "cell"), f"the tenant's other section is in cell {tenant.cell}"
+        if tenant.database is not None:
+            yield from _cluster_findings(placements, name, tenant.database)
+        if tenant.storage is not None and (tenant.storage.cluster or tenant.storage.mode or tenant.storage.version):
+            yield ("tenants", name, "storage"), "a bucket has no cluster, mode or version"
+    for cell, held in Counter(tenant.cell for tenant in placements.tenants.values()).items():
+        if held > TENANTS_PER_CELL:
+            yield ("tenants",), f"cell {cell} holds {held} tenants, at most {TENANTS_PER_CELL}: {WAY_OUT}"
+    yield from _budget_findings(placements, plans)
+
+
+def _expected_name(name: str, cluster: ClusterPlacement) -> str:
+    if cluster.mode == "dedicated":
+        return dedicated_cluster_name(cluster.tenant) if cluster.tenant else "customer-<tenant>"
+    short = cluster.plan.partition("-")[2]
+    number = name.rpartition("-")[2]
+    return shared_cluster_name(short, int(number)) if re.fullmatch("[1-9][0-9]{0,8}", number) else f"shared-{short}-<n>"
+
+
+def _cluster_findings(placements: Placements, tenant: str, placed: Placed) -> Iterator[Finding]:
+    here = ("tenants", tenant, "database")
+    cluster = placements.clusters.get(placed.cluster or "")
+    if cluster is None:
+        missing = f"cluster '{placed.cluster}' is not in this file"
+        yield (*here, "cluster"), missing if placed.cluster else "a database is on a cluster: its name is missing"
+        return
+    for pin in ("cell", "plan", "region", "provider", "mode", "version"):
+        if getattr(placed, pin) != getattr(cluster, pin):
+            yield (*here, pin), f"cluster '{placed.cluster}' says {getattr(cluster, pin)}"
+    if cluster.tenant != (tenant if cluster.mode == "dedicated" else None):
+        yield (*here, "cluster"), f"cluster '{placed.cluster}' serves {cluster.tenant or 'no single tenant'}"
+
+
+def _budget_findings(placements: Placements, plans: Plans) -> Iterator[Finding]:
+    """Clusters whose tenants could together open more connections than the cluster takes."""
+    served = Counter(tenant.database.cluster for tenant in placements.tenants.values() if tenant.database is not None)
+    for name, cluster in placements.clusters.items():
+        plan = plans.database.get(cluster.plan)
+        if plan is None or plan.pooled:
+            continue
+        cap, needed = plan.connections.cap, served[name] * plan.connection_limit + plan.connections.reserve
+        if needed > cap:
+            too_many = f"its tenants may open {needed} of {cap} connections"
+            yield ("clusters", name), f"{too_many}: undo the edit of plan {plan.name}, or {WAY_OUT}"

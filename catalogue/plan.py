@@ -1,0 +1,176 @@
+"""Plans: what a row of `plans.yaml` gives a tenant, and how many tenants a cluster of it holds."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from catalogue.errors import Finding
+from catalogue.vocabulary import (
+    Count,
+    Entry,
+    Extension,
+    Figure,
+    Label,
+    Listed,
+    Maybe,
+    Mode,
+    PlanName,
+    Price,
+    unknown,
+)
+
+# Where each provider offers what: locations of the official document; a provider that is not here takes any region.
+REGIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("timeweb", "database"): ("ru-1", "ru-3", "pl-1", "nl-1", "de-1", "us-2", "us-3"),
+    ("timeweb", "storage"): ("ru-1",),
+}
+DEFAULT_VERSION = 15
+
+
+class Size(Entry):
+    """What decides which preset a cluster gets, whatever its id in an account; GB = 2^30 bytes."""
+
+    cpu: Count
+    ram_gb: Count
+    disk_gb: Count
+
+    def __str__(self) -> str:
+        return f"{self.cpu}/{self.ram_gb}/{self.disk_gb}"
+
+
+class Connections(Entry):
+    """A cluster's connection budget: all it takes, what is kept for us, and the most one tenant gets."""
+
+    cap: Count = 100
+    reserve: Annotated[int, Field(ge=0)] = 5
+    pool: Count = 20
+
+
+class Backups(Entry):
+    """What the plan promises; `keep` counts copies, and days where the interval is `day`."""
+
+    interval: Literal["none", "day"] = "none"
+    keep: Annotated[int, Field(ge=0, le=99)] = 0
+    point_in_time: bool = False
+    offsite: bool = False
+
+
+class DatabasePlan(Entry):
+    """A row of `database:`; `name` is its key. `custom` plans take their size from the tenant's entry."""
+
+    name: PlanName
+    provider: Literal["timeweb"]
+    mode: Mode
+    engine: Literal["postgres", "mysql", "redis", "mongodb"] = "postgres"
+    version: Count = DEFAULT_VERSION
+    size: Size | None = None
+    custom: bool = False
+    regions: Annotated[Listed[Label], Field(min_length=1)]
+    tenants_per_cluster: Count = 1
+    database_gb: Figure | None = None
+    connections: Connections = Connections()
+    pooled: bool = False
+    statement_timeout_seconds: Count = 60
+    extensions: Listed[Extension] = ()
+    backups: Backups = Backups()
+    price: Price | None = None
+    sample: bool = False
+
+    @property
+    def short(self) -> str:
+        """The name without its engine: `pro-plus` of `timeweb-pro-plus`."""
+        return self.name.partition("-")[2]
+
+    @property
+    def connection_limit(self) -> int:
+        """A tenant's pool, and the limit of its login role."""
+        fair = (self.connections.cap - self.connections.reserve) // self.tenants_per_cluster
+        return max(1, min(self.connections.pool, fair))
+
+    @property
+    def capacity(self) -> int:
+        """Tenants that a cluster takes: without a pooler no more than the sum of their limits allows."""
+        if self.pooled:
+            return self.tenants_per_cluster
+        budget = self.connections.cap - self.connections.reserve
+        return min(self.tenants_per_cluster, budget // self.connection_limit)
+
+
+class StoragePlan(Entry):
+    """A row of `storage:`; `name` is its key. Quota and class decide; `preset` is the vendor's word for them."""
+
+    name: PlanName
+    shape: Literal["timeweb", "s3"]
+    provider: Literal["timeweb", "s3"]
+    regions: Annotated[Listed[Label], Field(min_length=1)]
+    disk_gb: Count
+    preset: Maybe[Label] = None
+    storage_class: Literal["hot", "cold"] = "hot"
+    visibility: Literal["private", "public"] = "private"
+    price: Price | None = None
+    sample: bool = False
+
+
+@dataclass(frozen=True)
+class Plans:
+    """All plans on offer, by section and name."""
+
+    database: Mapping[str, DatabasePlan]
+    storage: Mapping[str, StoragePlan]
+
+
+def database_plan_findings(plan: DatabasePlan) -> Iterable[Finding]:
+    """What is wrong with a plan as a whole."""
+    if plan.engine != "postgres":
+        yield ("engine",), f"{plan.engine} plans are not provisioned: only postgres is"
+    yield from _region_findings(plan, "database")
+    yield from _size_findings(plan)
+    yield from _connection_findings(plan)
+    if (plan.backups.interval == "none") != (plan.backups.keep == 0):
+        yield (
+            ("backups",),
+            "an interval and a number of copies to keep go together: `none` with 0, `day` with 1 or more",
+        )
+
+
+def storage_plan_findings(plan: StoragePlan) -> Iterable[Finding]:
+    """What is wrong with a plan as a whole."""
+    if plan.provider != plan.shape:
+        yield ("provider",), f"plans of shape {plan.shape} are served by provider {plan.shape}, not {plan.provider}"
+    yield from _region_findings(plan, "storage")
+
+
+def _region_findings(plan: DatabasePlan | StoragePlan, section: str) -> Iterable[Finding]:
+    offered = REGIONS.get((plan.provider, section), plan.regions)
+    for index, region in enumerate(plan.regions):
+        if region not in offered:
+            yield ("regions", index), unknown(f"region of {plan.provider}", region, offered)
+
+
+def _size_findings(plan: DatabasePlan) -> Iterable[Finding]:
+    if plan.mode == "dedicated" and plan.tenants_per_cluster != 1:
+        yield ("tenants_per_cluster",), "a dedicated cluster serves one tenant: write 1 or remove the key"
+    if plan.custom:
+        if plan.mode == "shared":
+            yield ("custom",), "a shared cluster has no tenant whose entry could name its size: use mode dedicated"
+        if plan.size is not None:
+            yield ("size",), "a custom plan takes its size from the tenant's entry: remove size, or custom"
+        return
+    if plan.database_gb is None:
+        yield ("database_gb",), "say how many GB each database gets; only custom plans leave that open"
+    elif plan.size is not None:
+        needed = plan.tenants_per_cluster * plan.database_gb
+        if needed > plan.size.disk_gb:
+            each = f"{plan.tenants_per_cluster} x {plan.database_gb} GB"
+            yield ("database_gb",), f"{each} = {needed} GB exceed the disk of {plan.size.disk_gb} GB"
+
+
+def _connection_findings(plan: DatabasePlan) -> Iterable[Finding]:
+    connections = plan.connections
+    if connections.pool + connections.reserve > connections.cap:
+        yield (
+            ("connections",),
+            f"pool {connections.pool} + reserve {connections.reserve} exceed the cap of {connections.cap} connections",
+        )

@@ -1,0 +1,92 @@
+"""Rules that need more than one key: a tenant against its state, its plans and what this version does."""
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+
+from catalogue.errors import Finding, did_you_mean, shown
+from catalogue.names import bucket_name
+from catalogue.placement import Placements
+from catalogue.plan import DatabasePlan, Plans, StoragePlan
+from catalogue.tenant import DatabaseSection, State, StorageSection, Tenant
+
+# Plans of the catalogue's design whose engine this version does not drive.
+NOT_YET = ("neon", "managed")
+
+
+def tenant_findings(tenant: Tenant, plans: Plans, unsound_plans: Container[str] = ()) -> Iterator[Finding]:
+    """What is wrong with a tenant; `unsound_plans` are at fault themselves, and nothing is said of who is on them."""
+    yield from _state_findings(tenant)
+    if not tenant.declared:
+        return
+    if tenant.hosting is not None:
+        yield ("hosting",), "this version does not provision hosting yet: remove the section"
+    if tenant.servers:
+        yield ("servers",), "this version does not provision servers yet: remove the section"
+    if tenant.database is not None and tenant.database.plan not in unsound_plans:
+        yield from _database_findings(tenant.database, plans)
+    if tenant.storage is not None and tenant.storage.plan not in unsound_plans:
+        yield from _storage_findings(tenant.id, tenant.storage, plans)
+
+
+def _state_findings(tenant: Tenant) -> Iterator[Finding]:
+    if tenant.state is State.TRIAL and tenant.trial_until is None:
+        yield ("trial_until",), "is missing: a trial needs an end"
+    if tenant.removed is not None and tenant.state is not State.TERMINATED:
+        yield ("removed",), f"stands only beside `state: terminated`, not {tenant.state}: `lifecycle run` writes it"
+
+
+def _database_findings(section: DatabaseSection, plans: Plans) -> Iterator[Finding]:
+    plan = plans.database.get(section.plan)
+    if plan is None:
+        yield ("database", "plan"), _unknown_plan(section.plan, plans.database, plans.storage, "storage")
+        return
+    yield from _region_findings("database", section, plan)
+    if section.branches:
+        yield ("database", "branches"), f"plan {plan.name} has no branches: remove the key"
+    if plan.custom:
+        if section.preset is None and section.size is None:
+            yield ("database", "plan"), f"plan {plan.name} has no size of its own: add preset or size"
+        if section.preset is not None and section.size is not None:
+            yield ("database", "preset"), "preset and size both name a size: keep one of them"
+        return
+    for key in ("preset", "size"):
+        if getattr(section, key) is not None:
+            yield ("database", key), f"plan {plan.name} has its own size: remove {key}, or take a custom plan"
+
+
+def _storage_findings(tenant: str, section: StorageSection, plans: Plans) -> Iterator[Finding]:
+    try:
+        bucket_name(tenant, 1)
+    except ValueError as error:
+        yield ("storage",), str(error)
+    plan = plans.storage.get(section.plan)
+    if plan is None:
+        yield ("storage", "plan"), _unknown_plan(section.plan, plans.storage, plans.database, "database")
+        return
+    yield from _region_findings("storage", section, plan)
+
+
+def _region_findings(
+    name: str, section: DatabaseSection | StorageSection, plan: DatabasePlan | StoragePlan
+) -> Iterator[Finding]:
+    if section.region is not None and section.region not in plan.regions:
+        hint = did_you_mean(section.region, plan.regions)
+        offered = f"plan {plan.name} offers {', '.join(plan.regions)}"
+        yield (name, "region"), f"{offered}, not region '{section.region}'{hint}"
+
+
+def _unknown_plan(plan: str, known: Iterable[str], elsewhere: Iterable[str], other: str) -> str:
+    if plan.partition("-")[0] in NOT_YET:
+        return f"this version does not provision {plan.partition('-')[0]}-* yet: remove the section"
+    if plan in elsewhere:
+        return f"plan '{plan}' is for the section {other}"
+    return f"unknown plan '{shown(plan)}'{did_you_mean(plan, known)}"
+
+
+def name_findings(tenants: Mapping[str, Tenant], placements: Placements) -> Iterator[Finding]:
+    """Generations whose names at the provider would be another tenant's: `acme` in generation 2 is `acme-2` there."""
+    for tenant, placement in placements.tenants.items():
+        for section, placed in placement.sections.items():
+            clash = f"{tenant}-{placed.generation}"
+            if placed.generation > 1 and clash in tenants:
+                path = ("tenants", tenant, section, "generation")
+                yield path, f"at the provider this {section} would have the name of tenant '{clash}'"
