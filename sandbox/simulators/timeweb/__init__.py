@@ -1,0 +1,1 @@
+"""Timeweb Cloud: managed PostgreSQL and object storage, written from the official document."""

@@ -1,0 +1,109 @@
+"""The databases behind simulated clusters: what the rules ask of them, and a stand-in that keeps none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server answers."""
+
+    host: str
+    ip: str
+    port: int
+
+
+@dataclass(frozen=True)
+class AdminWanted:
+    """A login as it should be on the server: privileges by database name, and whether they hold in all databases."""
+
+    login: str
+    password: str
+    create_database: bool
+    create_role: bool
+    everywhere: bool
+    privileges: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a server should hold: databases (name → owner's login or None) and logins."""
+
+    databases: Mapping[str, str | None]
+    admins: tuple[AdminWanted, ...]
+
+
+class ClusterServers(Protocol):
+    """Real servers by cluster id. Nothing here knows HTTP or the simulator's tables."""
+
+    def launch(self, cluster_id: int, engine: str, contents: Contents) -> None:
+        """Begin to start the server and put the contents in; returns at once. Also resumes one that exists."""
+
+    def address(self, cluster_id: int) -> Address | None:
+        """Where it answers, or None while it does not."""
+
+    def failure(self, cluster_id: int) -> str | None:
+        """Why it could not be started, if so."""
+
+    def halt(self, cluster_id: int) -> None:
+        """Stop the server and keep its data."""
+
+    def remove(self, cluster_id: int) -> None:
+        """Stop the server and delete its data; may return before that is done."""
+
+    def ensure(self, cluster_id: int, contents: Contents) -> None:
+        """Make the databases and logins be there as given; removes none. Blocks until done."""
+
+    def drop_database(self, cluster_id: int, name: str) -> None:
+        """Drop a database with its sessions."""
+
+    def drop_admin(self, cluster_id: int, login: str) -> None:
+        """Drop a login; what it owned goes to the vendor."""
+
+    def rename_database(self, cluster_id: int, name: str, new_name: str) -> None:
+        """Rename a database, ending its sessions."""
+
+    def rename_admin(self, cluster_id: int, login: str, new_login: str) -> None:
+        """Rename a login."""
+
+    def close(self) -> None:
+        """Stop all servers and keep their data."""
+
+
+class NoServers:
+    """Clusters without a database behind them: an address nothing listens on, and silence."""
+
+    def launch(self, cluster_id: int, engine: str, contents: Contents) -> None:
+        """Nothing to start."""
+
+    def address(self, cluster_id: int) -> Address | None:  # noqa: ARG002 - one address serves all
+        """The address of nothing."""
+        return Address("localhost", "127.0.0.1", 5432)
+
+    def failure(self, cluster_id: int) -> str | None:
+        """Nothing can fail."""
+
+    def halt(self, cluster_id: int) -> None:
+        """Nothing to stop."""
+
+    def remove(self, cluster_id: int) -> None:
+        """Nothing to delete."""
+
+    def ensure(self, cluster_id: int, contents: Contents) -> None:
+        """Nothing to change."""
+
+    def drop_database(self, cluster_id: int, name: str) -> None:
+        """Nothing to drop."""
+
+    def drop_admin(self, cluster_id: int, login: str) -> None:
+        """Nothing to drop."""
+
+    def rename_database(self, cluster_id: int, name: str, new_name: str) -> None:
+        """Nothing to rename."""
+
+    def rename_admin(self, cluster_id: int, login: str, new_login: str) -> None:
+        """Nothing to rename."""
+
+    def close(self) -> None:
+        """Nothing to stop."""

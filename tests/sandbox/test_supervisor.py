@@ -1,0 +1,161 @@
+"""One supervisor per folder: it starts quickly, survives being killed, and says in a sentence what hinders it."""
+
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from sandbox.start import ANY_PORTS, Ports, SandboxError, environment, start, status, stop
+
+EXPECTED = {
+    "TIMEWEB_CLOUD_TOKEN",
+    "TIMEWEB_API_URL",
+    "TIMEWEB_IAM_URL",
+    "TIMEWEB_S3_ENDPOINT",
+    "TIMEWEB_S3_REGION",
+    "TIMEWEB_SSLMODE",
+    "TIMEWEB_POLL_SECONDS",
+    "S3_ENDPOINT",
+    "S3_IAM_ENDPOINT",
+    "S3_REGION",
+    "S3_ACCESS_KEY",
+    "S3_SECRET_KEY",
+    "TENANTRY_ADMIN_SECRET",
+    "TENANTRY_FLEET",
+    "TENANTRY_STATE",
+    "TENANTRY_SANDBOX",
+    "TENANTRY_RATE_DIR",
+    "PULUMI_BACKEND_URL",
+    "PULUMI_CONFIG_PASSPHRASE",
+    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
+    "PULUMI_SKIP_UPDATE_CHECK",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "cloud"
+    stop(tmp_path / "cloud")
+
+
+def api(folder: Path) -> httpx.Client:
+    variables = environment(folder)
+    return httpx.Client(
+        base_url=variables["TIMEWEB_API_URL"], headers={"Authorization": f"Bearer {variables['TIMEWEB_CLOUD_TOKEN']}"}
+    )
+
+
+def test_a_sandbox_is_ready_within_seconds_and_gone_after_a_wipe(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "fleet"
+    source.mkdir()
+    (tmp_path / "tenants.yaml").write_text("tenants: {}\n")
+    (source / "tenants.yaml").symlink_to(tmp_path / "tenants.yaml")
+    began = time.monotonic()
+    ready = start(folder, ANY_PORTS, fleet_source=source)
+    assert time.monotonic() - began < 4
+    assert [(each.name, each.healthy) for each in ready.servers] == [("timeweb", True), ("s3", True)]
+    assert "not durable" in ready.servers[1].note
+    variables = environment(folder)
+    assert set(variables) == EXPECTED
+    assert (folder / "fleet" / "tenants.yaml").read_text() == "tenants: {}\n"
+    assert not (folder / "fleet" / "tenants.yaml").is_symlink()
+    assert (folder / "pulumi").is_dir()
+    for secret in ("secrets.json", "sandbox.json"):
+        assert (folder / secret).stat().st_mode & 0o777 == 0o600
+    assert stop(folder, wipe=True)
+    assert not folder.exists()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(variables["TIMEWEB_API_URL"])
+
+
+def test_a_second_start_changes_nothing_and_says_so(folder: Path) -> None:
+    first = start(folder, ANY_PORTS)
+    before = environment(folder)
+    again = start(folder, ANY_PORTS)
+    assert again.already_running
+    assert again.pid == first.pid
+    assert environment(folder) == before
+
+
+def test_after_a_kill_everything_durable_is_there_again(folder: Path) -> None:
+    """The databases outlive their supervisor and are taken over, on the same port."""
+    first = start(folder, ANY_PORTS)
+    token = environment(folder)["TIMEWEB_CLOUD_TOKEN"]
+    order = {
+        "name": "shared-free-1",
+        "type": "postgres15",
+        "preset_id": 124,
+        "admin": {"login": "admin", "password": "pw"},
+    }
+    with api(folder) as client:
+        made = client.post("/api/v1/databases", json=order).json()["db"]
+        path = f"/api/v1/databases/{made['id']}"
+        found = wait_started(client, path)
+    assert first.pid
+    os.kill(first.pid, signal.SIGKILL)
+    os.waitpid(first.pid, 0)
+    assert not status(folder).running
+    start(folder, ANY_PORTS)
+    assert environment(folder)["TIMEWEB_CLOUD_TOKEN"] == token
+    with api(folder) as client:
+        assert wait_started(client, path)["port"] == found["port"]
+        assert client.get("/_sandbox/requests").json()[0]["method"] == "POST"
+    psycopg.connect(host="127.0.0.1", port=found["port"], user="admin", password="pw", dbname="default_db").close()
+    assert [each.name for each in status(folder).servers] == ["timeweb", "s3", "postgres shared-free-1"]
+    second = status(folder).pid
+    assert second
+    os.kill(second, signal.SIGKILL)
+    os.waitpid(second, 0)
+    assert stop(folder), "orphaned databases are ended without a supervisor"
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(host="127.0.0.1", port=found["port"], user="admin", password="pw", dbname="default_db")
+
+
+def wait_started(client: httpx.Client, path: str) -> dict[str, Any]:
+    for _ in range(200):
+        found: dict[str, Any] = client.get(path).json()["db"]
+        if found["status"] == "started":
+            return found
+        time.sleep(0.1)
+    pytest.fail("the cluster did not start")
+
+
+def test_a_taken_port_is_one_clear_sentence(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SandboxError) as caught:
+            start(folder, Ports(simulator=0, storage=port, database=0))
+    assert str(caught.value) == f"port {port} for object storage is taken by another program; choose another port"
+    assert not status(folder).running
+
+
+def test_a_folder_with_other_files_is_neither_taken_nor_wiped(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    with pytest.raises(SandboxError, match="holds other files"):
+        start(folder, ANY_PORTS)
+    with pytest.raises(SandboxError, match="no sandbox folder"):
+        stop(folder, wipe=True)
+    assert (folder / "thesis.txt").exists()
+    shutil.rmtree(folder)
+
+
+def test_what_never_was_started_has_no_environment(folder: Path) -> None:
+    with pytest.raises(SandboxError, match="start one first"):
+        environment(folder)
+    assert not stop(folder)
+    assert not status(folder).running
+
+
+def test_the_shared_sandbox_of_the_tests_answers(sandbox: dict[str, str]) -> None:
+    servers = status(Path(sandbox["TENANTRY_SANDBOX"])).servers
+    assert [(each.name, each.healthy) for each in servers[:2]] == [("timeweb", True), ("s3", True)]
+    assert all(each.url.startswith(("http://127.0.0.1:", "postgresql://localhost:")) for each in servers)
