@@ -1,0 +1,1 @@
+"""Dynamic providers: one folder per vendor; their module paths are part of the users' state."""

@@ -1,0 +1,48 @@
+"""Ownership marks: the pair (base stack, logical name), written where each vendor keeps free text.
+
+| vendor | where |
+| --- | --- |
+| Timeweb cluster, database, admin, bucket | `description` |
+| Timeweb storage user | it has a name and nothing else, so the name is the mark |
+| Postgres schema, owner role, login role | `COMMENT` |
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import AfterValidator
+
+# Anywhere in the text: a note that somebody adds to a description must not turn our object into a stranger's.
+PATTERN = re.compile(r"(?<!\S)tenantry:([\w.-]+):([\w.-]+)(?!\S)")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """`tenantry:prod:acme-bucket-1`. The base stack, not the cell: moving a tenant between cells keeps its objects."""
+
+    stack: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self | None:
+        """The mark in a vendor's free text; None when there is none."""
+        found = PATTERN.search(text or "")
+        return cls(*found.groups()) if found else None
+
+    def __str__(self) -> str:
+        return f"tenantry:{self.stack}:{self.name}"
+
+
+def mark_in(text: str | None) -> str:
+    """The mark in a vendor's free text, as text; "" when there is none."""
+    return str(Mark.parse(text) or "")
+
+
+def _a_mark(text: str) -> str:
+    if text != mark_in(text):
+        raise ValueError("a mark reads tenantry:<base stack>:<logical name>")
+    return text
+
+
+MarkText = Annotated[str, AfterValidator(_a_mark)]

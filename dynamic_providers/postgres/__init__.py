@@ -1,0 +1,1 @@
+"""Tenants inside PostgreSQL clusters, whoever made the cluster."""

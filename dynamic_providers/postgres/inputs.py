@@ -1,0 +1,47 @@
+"""What is asked of one tenant's place in a database."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from dynamic_providers.base import Inputs
+from dynamic_providers.marks import MarkText
+from dynamic_providers.postgres.names import DEDICATED_SCHEMA
+
+LAYOUT = "1"
+"""Raised when `layout.py` changes what it makes, so that every tenant's next update applies it."""
+IDLE_IN_TRANSACTION_MS = 600_000
+UNREADABLE = -1
+"""Read for a number that is not written as we write it."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[^\x00]+$")]
+
+
+class TenantSchemaInputs(Inputs):
+    """One tenant in one database.
+
+    `schema_name` is the program's `schema`, a word pydantic keeps for itself. `statement_timeout_ms` is in
+    milliseconds, 0 for none. `layout` is not the program's to set:
+    a refresh writes there what it found damaged, and the difference to LAYOUT makes the next update repair it.
+    Whatever else a refresh may record is within the bounds here, so that state, too, is read by `of`.
+    """
+
+    host: Annotated[str, Field(min_length=1)]
+    port: int
+    database: Name
+    admin_login: Name
+    cluster_mark: str
+    schema_name: Name
+    owner: Name
+    login: Name
+    connection_limit: Annotated[int, Field(ge=-1)]
+    statement_timeout_ms: Annotated[int, Field(ge=-1)]
+    extensions: tuple[Name, ...] = ()
+    blocked: bool = False
+    mark: MarkText
+    layout: str = LAYOUT
+
+    @property
+    def dedicated(self) -> bool:
+        """Whether the tenant has the database to itself, and with it schema `public`."""
+        return self.schema_name == DEDICATED_SCHEMA

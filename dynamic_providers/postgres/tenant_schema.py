@@ -1,0 +1,110 @@
+"""A tenant's place in a database as a resource: schema, roles, limits and extensions.
+
+The password is made here at `create`, is a secret output, and is known to the server as a SCRAM verifier only. An
+update sets it again, so that the output stays true when the tenant has changed it.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pulumi
+from pulumi.dynamic import ConfigureRequest, CreateResult, ReadResult, Resource, UpdateResult
+
+from dynamic_providers.admin_password import derive_admin_password
+from dynamic_providers.base import Props, TypedProvider, declared
+from dynamic_providers.configuration import Configuration, read_configuration
+from dynamic_providers.postgres.changes import make, observe, remove
+from dynamic_providers.postgres.connection import Address, Limits
+from dynamic_providers.postgres.inputs import LAYOUT, TenantSchemaInputs
+
+PASSWORD_BYTES = 16
+
+
+class TenantSchemaProvider(TypedProvider):
+    """Speaks to the cluster as its admin, whose password is derived here and is in no state."""
+
+    inputs: ClassVar[type[TenantSchemaInputs]] = TenantSchemaInputs
+    connection_fields = frozenset({"host", "port", "database", "admin_login", "cluster_mark"})
+    stateful_fields = frozenset({"schema_name", "owner", "login"})
+    configuration: Configuration
+    limits: Limits
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Takes the admin secret and the TLS mode; nothing of it is pickled."""
+        self.configuration = read_configuration(req.config)
+        self.limits = Limits(total=self.configuration.retry_seconds)
+
+    def create(self, props: Props) -> CreateResult:
+        """Makes the tenant, or completes what carries its mark; the password is a new one either way."""
+        want = self.inputs.of(props)
+        password = secrets.token_hex(PASSWORD_BYTES)
+        make(self._address(want), want, password, self.limits, marks={want.mark})
+        return CreateResult(want.login, outputs(want, password))
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        """The tenant as found; drift shows in the inputs, and in `layout` where no input speaks of it."""
+        want = self.inputs.of(props)
+        found = observe(self._address(want), want, self.limits)
+        return ReadResult(id_, outputs(found, props.get("password")), found.props())
+
+    def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
+        """Changes what differs and repairs what is damaged; the password stays."""
+        self.changes_in_place(id_, olds, news)
+        want = self.inputs.of(news)
+        password = olds.get("password") or secrets.token_hex(PASSWORD_BYTES)
+        make(self._address(want), want, password, self.limits, marks={want.mark, olds.get("mark", ""), ""})
+        return UpdateResult(outputs(want, password))
+
+    def delete(self, _id: str, props: Props) -> None:
+        """Removes all that is the tenant's; a proven absent one is a success."""
+        tenant = self.inputs.of(props)
+        remove(self._address(tenant), tenant, self.limits)
+
+    def _address(self, tenant: TenantSchemaInputs) -> Address:
+        return Address(
+            host=tenant.host,
+            port=tenant.port,
+            database=tenant.database,
+            login=tenant.admin_login,
+            password=derive_admin_password(self.configuration.admin_secret, tenant.cluster_mark),
+            sslmode=self.configuration.sslmode,
+        )
+
+
+def outputs(tenant: TenantSchemaInputs, password: str | None) -> Props:
+    """Every input echoed, and the login's password."""
+    return {**tenant.props(), **({"password": password} if password else {})}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantSchemaArgs:
+    """What a program says of one tenant; host, port, database, admin_login and cluster_mark say how to get there."""
+
+    host: pulumi.Input[str]
+    port: pulumi.Input[int]
+    database: pulumi.Input[str]
+    admin_login: pulumi.Input[str]
+    cluster_mark: pulumi.Input[str]
+    schema: pulumi.Input[str]
+    owner: pulumi.Input[str]
+    login: pulumi.Input[str]
+    connection_limit: pulumi.Input[int]
+    statement_timeout_ms: pulumi.Input[int]
+    extensions: pulumi.Input[list[str]]
+    blocked: pulumi.Input[bool]
+    mark: pulumi.Input[str]
+
+
+class TenantSchema(Resource, module="postgres", name="TenantSchema"):
+    """A tenant's schema and roles; `password` belongs to `login` and is secret."""
+
+    login: pulumi.Output[str]
+    password: pulumi.Output[str]
+
+    def __init__(self, name: str, args: TenantSchemaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        props = declared(args, "password")
+        props["schema_name"] = props.pop("schema")
+        props["layout"] = LAYOUT
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["password"])
+        super().__init__(TenantSchemaProvider(), name, props, pulumi.ResourceOptions.merge(secret, opts))

@@ -1,0 +1,1 @@
+"""Timeweb Cloud: database clusters, buckets and scoped storage users."""
