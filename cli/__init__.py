@@ -1,0 +1,1 @@
+"""The tenantry command: one module per verb, output and exit codes."""

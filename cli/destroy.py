@@ -1,0 +1,41 @@
+"""`tenantry destroy`: deletes what a stack made; data is kept unless it is asked for by name."""
+
+from typing import Annotated
+
+import typer
+
+from catalogue.load import load_fleet
+from cli import options
+from cli.confirm import confirm, confirm_name
+from cli.runs import finish, run_all, stacks
+
+
+def destroy(
+    stack: options.Stack,
+    fleet: options.Fleet = options.CHECKOUT,
+    engine: options.Engine = options.EngineName.auto,
+    *,
+    including_data: Annotated[
+        bool, typer.Option("--including-data", help="Delete protected databases and buckets too.")
+    ] = False,
+    typed: Annotated[
+        str | None, typer.Option("--confirm", help="The stack's name, typed: goes with --including-data.")
+    ] = None,
+    yes: options.Yes = False,
+    json: options.Json = False,
+) -> None:
+    """Delete the stack's resources. Protected ones, and what they need, are kept and named."""
+    loaded = load_fleet(fleet, require_placed=False)
+    if including_data:
+        confirm_name(f"This deletes every tenant's data in {', '.join(stacks(loaded, stack))}.", stack, typed=typed)
+    else:
+        confirm(f"Delete what is not protected in {', '.join(stacks(loaded, stack))}?", yes=yes)
+    results = run_all(
+        loaded,
+        stack,
+        engine,
+        "destroy",
+        lambda run, handler: run.destroy(including_data=including_data, on_event=handler),
+        json=json,
+    )
+    finish(results)

@@ -1,0 +1,45 @@
+"""Options that several commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.settings import PROJECT
+
+
+class EngineName(StrEnum):
+    """`auto` takes the Pulumi CLI where one is on PATH, else the embedded engine."""
+
+    auto = "auto"
+    pulumi = "pulumi"
+    embedded = "embedded"
+
+
+Fleet = Annotated[
+    Path,
+    typer.Option(
+        "--fleet",
+        envvar="TENANTRY_FLEET",
+        help="Folder with tenants.yaml, plans.yaml, prices.yaml and placements.yaml.",
+    ),
+]
+Stack = Annotated[
+    str,
+    typer.Option(
+        "--stack", envvar="TENANTRY_STACK", help="Stack: the base stack means all its cells.", show_default=False
+    ),
+]
+Engine = Annotated[
+    EngineName, typer.Option("--engine", envvar="TENANTRY_ENGINE", help="Which engine runs the program.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Read every resource from its provider first.")]
+SandboxFolder = Annotated[
+    Path, typer.Option("--folder", envvar="TENANTRY_SANDBOX", help="Folder that holds the sandbox and nothing else.")
+]
+
+CHECKOUT = PROJECT
+DEFAULT_SANDBOX = PROJECT / ".sandbox"

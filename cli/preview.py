@@ -1,0 +1,32 @@
+"""`tenantry preview`: what `up` would do, changing nothing."""
+
+from typing import Annotated
+
+import typer
+
+from catalogue.load import load_fleet
+from cli import exit_codes, options
+from cli.runs import finish, run_all
+from cli.terminal import say
+
+
+def preview(
+    stack: options.Stack,
+    fleet: options.Fleet = options.CHECKOUT,
+    engine: options.Engine = options.EngineName.auto,
+    *,
+    refresh: options.Refresh = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 4 where `up` would change anything.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Show what `up` would create, update and delete."""
+    loaded = load_fleet(fleet)
+    results = run_all(loaded, stack, engine, "preview", lambda run, _: run.preview(refresh=refresh), json=json)
+    if not json:
+        for result in results.values():
+            for change in result.changes:
+                if change.operation not in {"same", "read"}:
+                    say(f"would {change.operation:<8} {change.name} {' '.join(change.fields)}".rstrip())
+    finish(results)
+    if check and any(result.changed for result in results.values()):
+        raise typer.Exit(exit_codes.CHANGES_PENDING)

@@ -1,0 +1,34 @@
+"""A tenant's database on a cluster that serves it alone."""
+
+import pulumi
+
+from catalogue.names import logical_name
+from catalogue.placement import ClusterPlacement
+from components.tenant_schema import TenantDatabaseArgs, database_outputs, declare_schema
+from components.timeweb_cluster import TimewebCluster, TimewebClusterArgs
+
+SCHEMA = "public"
+
+
+class DedicatedDatabase(pulumi.ComponentResource):
+    """`details` is the `database` part of the tenant's outputs."""
+
+    def __init__(
+        self, args: TenantDatabaseArgs, placement: ClusterPlacement, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        name = logical_name(args.tenant.id, "database", args.placed.generation)
+        super().__init__("tenantry:database:Dedicated", name, None, opts)
+        cluster = TimewebCluster(
+            TimewebClusterArgs(
+                name=str(args.placed.cluster),
+                placement=placement,
+                plan=args.plan,
+                section=args.tenant.database,
+                settings=args.settings,
+                protect=args.tenant.protected,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        made = declare_schema(args, SCHEMA, cluster, self)
+        self.details = database_outputs(args, SCHEMA, cluster, made)
+        self.register_outputs({})

@@ -1,0 +1,191 @@
+"""The fleet of one cell: which cluster, database and bucket the stack declares, and what it exports of each tenant."""
+
+import os
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from billing.money import Money
+from catalogue.errors import CatalogueError
+from catalogue.load import Fleet, load_fleet
+from catalogue.placement import ClusterPlacement
+from catalogue.tenant import Tenant
+from components.dedicated_database import DedicatedDatabase
+from components.s3_storage import S3Storage, s3_provider
+from components.settings import SOURCES, Settings, SettingsError
+from components.shared_database import SharedDatabase
+from components.storage import StorageArgs
+from components.tenant_schema import TenantDatabaseArgs
+from components.timeweb_cluster import TimewebCluster, TimewebClusterArgs
+from components.timeweb_storage import TimewebStorage
+
+Details = Mapping[str, Any]
+# Without these no lane can do anything.
+REQUIRED = ("timeweb:token", "tenantry:adminSecret")
+
+
+def read_fleet(settings: Settings) -> Fleet:
+    """The catalogue. Its problems end the program as sentences, without a traceback."""
+    try:
+        return load_fleet(settings.fleet)
+    except CatalogueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def declare(fleet: Fleet, settings: Settings) -> dict[str, Any]:
+    """Declare the cell's part of the fleet and answer its `tenants` output, a plain nested map."""
+    cell = _Cell(fleet, settings)
+    tenants = {tenant.id: cell.declare_tenant(tenant) for tenant in cell.tenants}
+    cell.declare_empty_clusters()
+    return tenants
+
+
+@dataclass
+class _Cell:
+    """One cell of a fleet while it is declared: its lanes, its shared clusters, its S3 store, each made once."""
+
+    fleet: Fleet
+    settings: Settings
+    _clusters: dict[str, TimewebCluster] = field(default_factory=dict)
+
+    @cached_property
+    def tenants(self) -> list[Tenant]:
+        """The cell's declared tenants, by id."""
+        placed = self.fleet.placements.tenants
+        members = [tenant for name, tenant in sorted(self.fleet.tenants.items()) if tenant.declared and name in placed]
+        return [tenant for tenant in members if placed[tenant.id].cell == self.settings.cell]
+
+    def declare_tenant(self, tenant: Tenant) -> dict[str, Any]:
+        """Declare what a tenant has, and answer its outputs."""
+        outputs = {"name": tenant.name, "state": tenant.state.value, "cell": self.settings.cell}
+        sections = {"database": self._database, "storage": self._storage}
+        details = {name: declare_section(tenant) for name, declare_section in sections.items()}
+        return outputs | {name: found for name, found in details.items() if found is not None}
+
+    def _database(self, tenant: Tenant) -> Details | None:
+        placed = self.fleet.placements.tenants[tenant.id].database
+        if tenant.database is None or placed is None or placed.plan in self.settings.leave_out:
+            return None
+        plan = self.fleet.plans.database[placed.plan]
+        placement = self.fleet.placements.clusters[str(placed.cluster)]
+        args = TenantDatabaseArgs(
+            tenant=tenant,
+            plan=plan,
+            placed=placed,
+            settings=self.settings,
+            cost=self._share(tenant, str(placed.cluster)),
+        )
+        return DATABASES[plan.mode](self, args, placement)
+
+    def _storage(self, tenant: Tenant) -> Details | None:
+        placed = self.fleet.placements.tenants[tenant.id].storage
+        if tenant.storage is None or placed is None or placed.plan in self.settings.leave_out:
+            return None
+        plan = self.fleet.plans.storage[placed.plan]
+        args = StorageArgs(
+            tenant=tenant,
+            section=tenant.storage,
+            plan=plan,
+            placed=placed,
+            settings=self.settings,
+            cost=self.fleet.prices.plan_monthly(plan),
+        )
+        return STORAGES[plan.shape](self, args)
+
+    def lane(self, name: str) -> pulumi.ResourceOptions:
+        """The options that put a component on its lane: dealt by name, whatever other tenants come or go."""
+        index = zlib.crc32(name.encode()) % self.settings.lanes
+        return pulumi.ResourceOptions(providers=[self._lanes[index]])
+
+    @cached_property
+    def _lanes(self) -> list[pulumi.ProviderResource]:
+        """Several instances of the dynamic provider: one serves four operations at a time."""
+        config = self.settings.lane_config
+        missing = [key for key in REQUIRED if key not in config and not os.environ.get(SOURCES[key])]
+        if missing:
+            wanted = " and ".join(f"{key} (or {SOURCES[key]})" for key in missing)
+            raise SettingsError(f"{wanted} is not set: set it with `pulumi config set --secret`, or in the environment")
+        return [
+            pulumi.ProviderResource("pulumi-python", f"lane-{index}", dict(config))
+            for index in range(self.settings.lanes)
+        ]
+
+    @cached_property
+    def s3(self) -> aws.Provider:
+        """The S3-compatible store's provider, made when the first tenant needs it."""
+        return s3_provider(self.settings)
+
+    def cluster(self, name: str, placement: ClusterPlacement) -> TimewebCluster:
+        """A shared cluster, declared with its first tenant."""
+        if name not in self._clusters:
+            protect = any(self.fleet.tenants[member].protected for member in self._members[name])
+            self._clusters[name] = TimewebCluster(
+                TimewebClusterArgs(
+                    name=name,
+                    placement=placement,
+                    plan=self.fleet.plans.database[placement.plan],
+                    section=None,
+                    settings=self.settings,
+                    protect=protect,
+                ),
+                self.lane(name),
+            )
+        return self._clusters[name]
+
+    def declare_empty_clusters(self) -> None:
+        """Shared clusters that have lost their last tenant stay, unprotected, until `place --drop-empty`."""
+        for name, placement in self.fleet.placements.clusters.items():
+            if placement.mode == "shared" and placement.cell == self.settings.cell:
+                self.cluster(name, placement)
+
+    @cached_property
+    def _members(self) -> Mapping[str, list[str]]:
+        """Declared tenants by the cluster they are placed on, in order of their ids."""
+        members: dict[str, list[str]] = defaultdict(list)
+        for tenant in self.tenants:
+            placed = self.fleet.placements.tenants[tenant.id].database
+            if placed is not None:
+                members[str(placed.cluster)].append(tenant.id)
+        return members
+
+    def _share(self, tenant: Tenant, cluster: str) -> Money | None:
+        """The tenant's equal share of its cluster's price; shares sum to the price."""
+        plan = self.fleet.plans.database[self.fleet.placements.clusters[cluster].plan]
+        size = plan.size
+        if plan.mode == "dedicated" and tenant.database is not None:
+            preset = tenant.database.preset
+            size = self.fleet.prices.database_size(preset) if preset else tenant.database.size or plan.size
+        price = self.fleet.prices.database_monthly(size) if size else None
+        members = self._members[cluster]
+        return price.split(len(members))[members.index(tenant.id)] if price else None
+
+
+def _shared(cell: _Cell, args: TenantDatabaseArgs, placement: ClusterPlacement) -> Details:
+    cluster = cell.cluster(str(args.placed.cluster), placement)
+    return SharedDatabase(args, cluster, cell.lane(args.tenant.id)).details
+
+
+def _dedicated(cell: _Cell, args: TenantDatabaseArgs, placement: ClusterPlacement) -> Details:
+    return DedicatedDatabase(args, placement, cell.lane(args.tenant.id)).details
+
+
+def _timeweb(cell: _Cell, args: StorageArgs) -> Details:
+    return TimewebStorage(args, cell.lane(args.tenant.id)).details
+
+
+def _s3(cell: _Cell, args: StorageArgs) -> Details:
+    return S3Storage(args, pulumi.ResourceOptions(providers=[cell.s3])).details
+
+
+# Which class serves which shape of plan: the only dispatch there is.
+DATABASES: Mapping[str, Callable[[_Cell, TenantDatabaseArgs, ClusterPlacement], Details]] = {
+    "shared": _shared,
+    "dedicated": _dedicated,
+}
+STORAGES: Mapping[str, Callable[[_Cell, StorageArgs], Details]] = {"timeweb": _timeweb, "s3": _s3}

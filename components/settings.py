@@ -1,0 +1,149 @@
+"""Typed settings of a stack: each value comes from the environment or, failing that, from the stack's configuration."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEFAULT_LANES = 4
+SECRETS = frozenset({"timeweb:token", "tenantry:adminSecret", "s3:accessKey", "s3:secretKey"})
+
+# Where a value may come from: stack configuration key → environment variable, which wins.
+SOURCES: Mapping[str, str] = {
+    "timeweb:token": "TIMEWEB_CLOUD_TOKEN",
+    "timeweb:apiUrl": "TIMEWEB_API_URL",
+    "timeweb:iamUrl": "TIMEWEB_IAM_URL",
+    "timeweb:s3Endpoint": "TIMEWEB_S3_ENDPOINT",
+    "timeweb:s3Region": "TIMEWEB_S3_REGION",
+    "timeweb:sslmode": "TIMEWEB_SSLMODE",
+    "timeweb:pollSeconds": "TIMEWEB_POLL_SECONDS",
+    "timeweb:requestsPerSecond": "TIMEWEB_REQUESTS_PER_SECOND",
+    "timeweb:defaultPreset": "TIMEWEB_DEFAULT_PRESET_ID",
+    "tenantry:adminSecret": "TENANTRY_ADMIN_SECRET",
+    "s3:endpoint": "S3_ENDPOINT",
+    "s3:iamEndpoint": "S3_IAM_ENDPOINT",
+    "s3:region": "S3_REGION",
+    "s3:accessKey": "S3_ACCESS_KEY",
+    "s3:secretKey": "S3_SECRET_KEY",
+}
+# What a lane's provider process reads. Values of the environment are not repeated here: the process inherits them,
+# so that a rotated token works at once and never enters the state.
+LANE_KEYS = (
+    "timeweb:token",
+    "timeweb:apiUrl",
+    "timeweb:iamUrl",
+    "timeweb:s3Endpoint",
+    "timeweb:sslmode",
+    "timeweb:pollSeconds",
+    "timeweb:requestsPerSecond",
+    "timeweb:s3Region",
+    "tenantry:adminSecret",
+)
+
+
+class SettingsError(pulumi.RunError):
+    """A setting is missing or wrong; printed as one sentence, without a traceback."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a stack says beside the catalogue; `lane_config` holds secrets as secret outputs."""
+
+    base_stack: str
+    cell: int
+    prefix: str
+    lanes: int
+    fleet: Path
+    lane_config: Mapping[str, pulumi.Input[str]]
+    default_preset: int | None
+    timeweb_sslmode: str
+    timeweb_s3_endpoint: str | None
+    s3_endpoint: str | None
+    s3_iam_endpoint: str | None
+    s3_region: str
+    s3_access_key: pulumi.Input[str] | None
+    s3_secret_key: pulumi.Input[str] | None
+    leave_out: frozenset[str]
+
+
+def cell_number(stack: str, base_stack: str) -> int:
+    """`prod` is cell 1 of base stack `prod`, `prod-2` is cell 2; any other name is refused."""
+    if stack == base_stack:
+        return 1
+    match = re.fullmatch(re.escape(base_stack) + r"-([2-9]|[1-9]\d+)", stack)
+    if match is None:
+        raise SettingsError(
+            f"stack '{stack}' does not belong to base stack '{base_stack}': name it '{base_stack}' or "
+            f"'{base_stack}-<cell>', or correct tenantry:baseStack in Pulumi.{stack}.yaml"
+        )
+    return int(match[1])
+
+
+def _secret(key: str) -> pulumi.Output[str] | None:
+    package, _, name = key.partition(":")
+    return pulumi.Config(package).get_secret(name)
+
+
+def _plain(key: str, environ: Mapping[str, str], default: str | None = None) -> str | None:
+    package, _, name = key.partition(":")
+    return environ.get(SOURCES.get(key, ""), "") or pulumi.Config(package).get(name) or default
+
+
+def _input(key: str, environ: Mapping[str, str]) -> pulumi.Input[str] | None:
+    if value := environ.get(SOURCES[key]):
+        return pulumi.Output.secret(value) if key in SECRETS else value
+    return _secret(key) if key in SECRETS else _plain(key, {})
+
+
+def _lane_config(environ: Mapping[str, str]) -> dict[str, pulumi.Input[str]]:
+    values = {
+        key: _secret(key) if key in SECRETS else _plain(key, {}) for key in LANE_KEYS if not environ.get(SOURCES[key])
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _leave_out(stack: str, environ: Mapping[str, str]) -> frozenset[str]:
+    plans = frozenset(filter(None, environ.get("TENANTRY_SANDBOX_WITHOUT", "").split(",")))
+    if plans and stack != "sandbox":
+        # What a program does not declare is deleted: leaving plans out is for throw-away stacks only.
+        raise SettingsError("TENANTRY_SANDBOX_WITHOUT is honoured on stack 'sandbox' only: unset it")
+    return plans
+
+
+def _number(key: str, value: str | None, *, low: int = 1) -> int | None:
+    if value is None:
+        return None
+    if not value.isdigit() or int(value) < low:
+        raise SettingsError(f"setting {key} must be a whole number of at least {low}, not '{value}'")
+    return int(value)
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the running stack. Raises `SettingsError` where one is missing or wrong."""
+    stack = pulumi.get_stack()
+    base_stack = pulumi.Config("tenantry").get("baseStack")
+    if base_stack is None:
+        raise SettingsError(f"tenantry:baseStack is not set: add `tenantry:baseStack: {stack}` to Pulumi.{stack}.yaml")
+    prefix = pulumi.Config("tenantry").get("prefix") or base_stack
+    fleet = Path(environ.get("TENANTRY_FLEET") or PROJECT)
+    return Settings(
+        base_stack=base_stack,
+        cell=cell_number(stack, base_stack),
+        prefix=prefix,
+        lanes=_number("tenantry:lanes", pulumi.Config("tenantry").get("lanes")) or DEFAULT_LANES,
+        fleet=fleet,
+        lane_config=_lane_config(environ),
+        default_preset=_number("timeweb:defaultPreset", _plain("timeweb:defaultPreset", environ)),
+        timeweb_sslmode=_plain("timeweb:sslmode", environ, "require") or "require",
+        timeweb_s3_endpoint=_plain("timeweb:s3Endpoint", environ),
+        s3_endpoint=_plain("s3:endpoint", environ),
+        s3_iam_endpoint=_plain("s3:iamEndpoint", environ),
+        s3_region=_plain("s3:region", environ, "us-east-1") or "us-east-1",
+        s3_access_key=_input("s3:accessKey", environ),
+        s3_secret_key=_input("s3:secretKey", environ),
+        leave_out=_leave_out(stack, environ),
+    )

@@ -1,0 +1,108 @@
+"""What shared and dedicated databases have in common: the tenant's schema on a cluster, and what its outputs say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from billing.money import Money
+from catalogue.names import logical_name, login_name, owner_name
+from catalogue.placement import Placed
+from catalogue.plan import DatabasePlan
+from catalogue.tenant import Tenant
+from components.settings import Settings
+from components.timeweb_cluster import ADMIN_LOGIN, DATABASE, TimewebCluster
+from dynamic_providers.marks import Mark
+from dynamic_providers.postgres.tenant_schema import TenantSchema, TenantSchemaArgs
+from dynamic_providers.postgres.urls import database_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantDatabaseArgs:
+    """One tenant's database section, placed; `cost` is the tenant's share of its cluster a month."""
+
+    tenant: Tenant
+    plan: DatabasePlan
+    placed: Placed
+    settings: Settings
+    cost: Money | None
+
+
+def declare_schema(
+    args: TenantDatabaseArgs, schema: str, cluster: TimewebCluster, parent: pulumi.Resource
+) -> TenantSchema:
+    """The tenant's schema, owner and login on `cluster`; blocked while the tenant is suspended or terminated."""
+    name = logical_name(args.tenant.id, "schema", args.placed.generation)
+    return TenantSchema(
+        name,
+        TenantSchemaArgs(
+            host=cluster.host,
+            port=cluster.port,
+            database=DATABASE,
+            admin_login=ADMIN_LOGIN,
+            cluster_mark=cluster.mark,
+            schema=schema,
+            owner=owner_name(args.tenant.id),
+            login=login_name(args.tenant.id),
+            connection_limit=args.plan.connection_limit,
+            statement_timeout_ms=args.plan.statement_timeout_seconds * 1000,
+            extensions=list(args.plan.extensions),
+            blocked=args.tenant.blocked,
+            mark=str(Mark(args.settings.base_stack, name)),
+        ),
+        pulumi.ResourceOptions(
+            parent=parent,
+            protect=args.tenant.protected,
+            depends_on=cluster.ready,
+            deleted_with=cluster.cluster,
+        ),
+    )
+
+
+def database_outputs(
+    args: TenantDatabaseArgs, schema: str, cluster: TimewebCluster, made: TenantSchema
+) -> dict[str, Any]:
+    """The `database` part of the tenant's outputs: plain, but for each credential, a secret of its own."""
+    login = login_name(args.tenant.id)
+    url = pulumi.Output.all(host=cluster.host, port=cluster.port, password=made.password).apply(
+        lambda known: database_url(
+            login=login,
+            password=known["password"],
+            host=known["host"],
+            port=int(known["port"]),
+            database=DATABASE,
+            schema=schema,
+            sslmode=args.settings.timeweb_sslmode,
+        )
+    )
+    return {
+        "plan": args.plan.name,
+        "provider": args.placed.provider,
+        "mode": args.plan.mode,
+        "region": args.placed.region,
+        "cluster": args.placed.cluster,
+        "clusterId": cluster.cluster_id,
+        "host": cluster.host,
+        "port": cluster.port.apply(int),
+        "database": DATABASE,
+        "schema": schema,
+        "login": login,
+        "connectionLimit": args.plan.connection_limit,
+        "backups": _backups(args.plan),
+        "monthlyCost": money_output(args.cost),
+        "password": made.password,
+        "databaseUrl": url,
+        "directUrl": url,
+    }
+
+
+def _backups(plan: DatabasePlan) -> Mapping[str, Any]:
+    if not plan.backups.keep:
+        return {"interval": "none", "copies": 0, "note": "this plan has no backups: they are the tenant's own duty"}
+    return {"interval": plan.backups.interval, "copies": plan.backups.keep, "note": ""}
+
+
+def money_output(money: Money | None) -> Mapping[str, str] | None:
+    """`{"amount": "6.38", "currency": "RUB"}`: decimal text, so that no reader meets a binary float."""
+    return None if money is None else {"amount": str(money.amount), "currency": money.currency}

@@ -1,0 +1,160 @@
+"""The embedded engine: the runs of one stack."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engines.embedded.deployment import Options
+from engines.embedded.lock import locked
+from engines.embedded.masking import MASK
+from engines.embedded.passes import Pass, run_pass
+from engines.embedded.properties import Secret, Value
+from engines.embedded.resource import Resource
+from engines.embedded.stack import Stack, open_stack
+from engines.embedded.store import Store
+from engines.embedded.urns import STACK_TYPE, name_of
+from engines.engine import Event, Handler, Result, ignore
+
+
+def utc_now() -> datetime:
+    """Answer the time of day."""
+    return datetime.now(UTC)
+
+
+class EmbeddedEngine:
+    """One stack of the project in `project`; its state lies in `state_folder` as `<stack>.json`.
+
+    `parallel` bounds the provider calls that run at once. A preview takes no lock and leaves the state alone.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        stack: str,
+        state_folder: Path,
+        environ: Mapping[str, str] = os.environ,
+        parallel: int = 8,
+        *,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._project = project
+        self._name = stack
+        self._state_folder = state_folder
+        self._environ = environ
+        self._parallel = parallel
+        self._now = now
+
+    def preview(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
+        """Say what `up` would do, changing nothing."""
+        stack = self._open()
+        store = Store(stack.load(), stack.crypter)
+        return run_pass(stack, store, Options("update", refresh=refresh), on_event, dry_run=True).result
+
+    def up(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
+        """Bring the resources to what the program declares.
+
+        A preview comes first; what it finds wrong stops the run before anything is done. Failed resources leave
+        the others alone where the preview holds no delete and no replace; deletions wait until all else succeeded.
+        """
+        with self._exclusive(on_event) as stack:
+            options = Options("update", refresh=refresh)
+            plan = run_pass(stack, Store(stack.load(), stack.crypter), options, ignore, dry_run=True)
+            if not plan.result.ok:
+                for failure in plan.result.failures:
+                    on_event(Event(self._now(), "failed", failure.urn, failure.name, None, failure.message))
+                return plan.result
+            counts = plan.result.counts
+            options = replace(
+                options,
+                continue_on_error=not counts["delete"] and not counts["replace"],
+                fresh=frozenset(plan.refreshed),
+            )
+            return self._change(stack, options, on_event, plan.refreshed).result
+
+    def refresh(self, *, on_event: Handler = ignore) -> Result:
+        """Bring the state to what the providers find, and drop the notes of operations that were cut off."""
+        with self._exclusive(on_event) as stack:
+            return self._change(stack, Options("refresh", refresh=True, continue_on_error=True), on_event).result
+
+    def destroy(self, *, including_data: bool = False, on_event: Handler = ignore) -> Result:
+        """Delete every resource; protected ones, and all they depend on, only if `including_data`."""
+        with self._exclusive(on_event) as stack:
+            options = Options("destroy", refresh=True, ignore_protect=including_data)
+            return self._change(stack, options, on_event).result
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """Answer the stack's outputs; a secret is the text "[secret]" unless asked for."""
+        for kept in self._open().load().resources():
+            if kept.resource.type == STACK_TYPE:
+                return {key: _shown(value, show_secrets=show_secrets) for key, value in kept.resource.outputs.items()}
+        return {}
+
+    def export(self) -> dict[str, Any]:
+        """Answer Pulumi's deployment document {version: 3, deployment: {…}}, secrets encrypted."""
+        stack = self._open()
+        return stack.folder.document(stack.load(), stack.salt)
+
+    def _open(self) -> Stack:
+        return open_stack(
+            self._project,
+            self._name,
+            self._state_folder,
+            environ=self._environ,
+            parallel=self._parallel,
+            now=self._now,
+        )
+
+    @contextmanager
+    def _exclusive(self, on_event: Handler) -> Iterator[Stack]:
+        """Hold the stack's lock, with the state as the last run left it."""
+
+        def warn(text: str) -> None:
+            on_event(Event(self._now(), "message", message=f"warning: {text}"))
+
+        with locked(self._state_folder / f"{self._name}.lock", self._now, warn):
+            stack = self._open()
+            state = stack.load()
+            # What a run that died has journalled becomes the state that this one starts from.
+            stack.folder.save(state, stack.salt)
+            if pending := state.pending():
+                stack.report(on_event).message(
+                    f"warning: {len(pending)} operations of an earlier run were cut off and may have left objects "
+                    f"that the state does not know: {', '.join(map(_described, pending))}; check them, then refresh"
+                )
+            yield stack
+
+    def _change(
+        self, stack: Stack, options: Options, on_event: Handler, refreshed: Mapping[int, Resource | None] | None = None
+    ) -> Pass:
+        """Make a pass that is journalled; whatever ends it, the state says what it has done."""
+        store = Store(stack.load(), stack.crypter, stack.folder.journal())
+        try:
+            for key, resource in (refreshed or {}).items():
+                if resource is None:
+                    store.forget(key)
+                else:
+                    store.alter(key, resource)
+            return run_pass(stack, store, options, on_event, dry_run=False)
+        finally:
+            store.close()
+            stack.folder.save(store.state, stack.salt)
+
+
+def _described(operation: Mapping[str, Any]) -> str:
+    return f"{operation['type']} {name_of(operation['resource']['urn'])}"
+
+
+def _shown(value: Value, *, show_secrets: bool) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, Secret):
+        return _shown(value.value, show_secrets=True) if show_secrets else MASK
+    if isinstance(value, dict):
+        return {key: _shown(item, show_secrets=show_secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shown(item, show_secrets=show_secrets) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

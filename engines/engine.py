@@ -1,0 +1,109 @@
+"""The protocol every engine keeps: what a run can do, what it answers, and the one error it raises."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+Operation = Literal["same", "create", "update", "replace", "delete", "read", "refresh"]
+Kind = Literal["started", "finished", "failed", "message"]
+
+
+class EngineError(Exception):
+    """A run that could not be done; its text is one sentence for the user and holds no secret."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a run did, or would do, with one resource.
+
+    A refresh reports "refresh" for a resource whose outputs changed, "delete" for one that is gone, else "same".
+    """
+
+    urn: str
+    type: str
+    name: str
+    operation: Operation
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A resource that could not be brought to its wanted state, with the provider's own message."""
+
+    urn: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a run: one change per resource, failures by resource, protected URNs that a destroy kept."""
+
+    changes: tuple[Change, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    kept: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def counts(self) -> Mapping[Operation, int]:
+        """How many resources met each operation; an operation that did not occur counts 0."""
+        return Counter(change.operation for change in self.changes)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything but "same" (or a read that found nothing new) occurred."""
+        return any(change.operation not in {"same", "read"} for change in self.changes)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class Event:
+    """Progress of a run. `urn`, `name` and `operation` are empty for a message about the whole run."""
+
+    time: datetime
+    kind: Kind
+    urn: str = ""
+    name: str = ""
+    operation: Operation | None = None
+    message: str = ""
+
+
+Handler = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """Handle an event by doing nothing."""
+
+
+class Engine(Protocol):
+    """Runs the program of one stack. Every method raises EngineError when the run could not be done at all."""
+
+    def preview(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
+        """Say what `up` would do, changing nothing."""
+        ...
+
+    def up(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
+        """Bring the resources to what the program declares; `refresh` reads every resource first."""
+        ...
+
+    def refresh(self, *, on_event: Handler = ignore) -> Result:
+        """Bring the state to what the providers find."""
+        ...
+
+    def destroy(self, *, including_data: bool = False, on_event: Handler = ignore) -> Result:
+        """Delete every resource; protected ones, and all they depend on, only if `including_data`."""
+        ...
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """Answer the stack's outputs; a secret is the text "[secret]" unless asked for."""
+        ...
+
+    def export(self) -> dict[str, Any]:
+        """Answer Pulumi's deployment document {version: 3, deployment: {…}}, secrets encrypted."""
+        ...

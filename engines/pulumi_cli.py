@@ -1,0 +1,295 @@
+"""The production engine: the Pulumi CLI on PATH, driven by the Automation API on the checkout's own program."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
+
+from engines.engine import Change, EngineError, Event, Failure, Handler, Kind, Operation, Result, ignore
+
+# What each of the engine's steps means for a user; a step that is not here is bookkeeping.
+OPERATIONS: Mapping[OpType, Operation] = {
+    OpType.SAME: "same",
+    OpType.CREATE: "create",
+    OpType.UPDATE: "update",
+    OpType.DELETE: "delete",
+    OpType.REPLACE: "replace",
+    OpType.CREATE_REPLACEMENT: "replace",
+    OpType.READ: "read",
+    OpType.REFRESH: "refresh",
+}
+PARALLEL = 16
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+@dataclass
+class _Recorder:
+    """Turns the CLI's events into changes and failures, one of each per resource."""
+
+    on_event: Handler
+    changes: dict[str, Change] = field(default_factory=dict)
+    messages: dict[str, list[str]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, event: EngineEvent) -> None:
+        if event.resource_pre_event is not None:
+            self._step("started", event.resource_pre_event.metadata)
+        elif event.res_outputs_event is not None:
+            self._step("finished", event.res_outputs_event.metadata)
+        elif event.res_op_failed_event is not None:
+            metadata = event.res_op_failed_event.metadata
+            self.failed[metadata.urn] = name_of(metadata.urn)
+            self._step("failed", metadata)
+        elif event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
+            urn = event.diagnostic_event.urn or ""
+            self.messages.setdefault(urn, []).append(event.diagnostic_event.message)
+
+    def _step(self, kind: Kind, metadata: StepEventMetadata) -> None:
+        operation = OPERATIONS.get(metadata.op)
+        if operation is None or metadata.type == STACK_TYPE:
+            return
+        if kind == "started" or metadata.op is OpType.REFRESH:
+            self._record(metadata, operation)
+        self.on_event(Event(datetime.now(UTC), kind, metadata.urn, name_of(metadata.urn), operation))
+
+    def _record(self, metadata: StepEventMetadata, operation: Operation) -> None:
+        known = self.changes.get(metadata.urn)
+        if known is not None and known.operation == "replace":
+            return
+        if operation == "refresh":
+            operation = refreshed(metadata)
+            if operation == "same" and known is not None:
+                return
+        fields = tuple(sorted(metadata.diffs or ()))
+        self.changes[metadata.urn] = Change(metadata.urn, metadata.type, name_of(metadata.urn), operation, fields)
+
+    def failures(self) -> tuple[Failure, ...]:
+        urns = dict.fromkeys([*self.failed, *(urn for urn in self.messages if urn)])
+        named = [Failure(urn, name_of(urn), sentence(self.messages.get(urn, []))) for urn in urns if not is_stack(urn)]
+        if named:
+            return tuple(named)
+        whole = [message for urn, messages in self.messages.items() if not urn or is_stack(urn) for message in messages]
+        return (Failure("", "", sentence(whole)),) if whole else ()
+
+
+def refreshed(metadata: StepEventMetadata) -> Operation:
+    """What a refresh step found: gone, changed or the same."""
+    if metadata.new is None:
+        return "delete"
+    return "refresh" if metadata.detailed_diff or metadata.diffs else "same"
+
+
+def name_of(urn: str) -> str:
+    """The logical name in a URN."""
+    return urn.rpartition("::")[2]
+
+
+def is_stack(urn: str) -> bool:
+    """Whether a URN is the stack's own."""
+    return f"::{STACK_TYPE}::" in urn
+
+
+def sentence(messages: Sequence[str]) -> str:
+    """The last line of the provider's own error; the traceback before it is the plugin's, not the user's."""
+    if not messages:
+        return "failed without a message"
+    text = re.sub(r"<\{%.*?%\}>|\x1b\[[0-9;]*m", "", "\n".join(messages)).strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    typed = [line for line in lines if re.match(r"^[\w.]+(Error|Exception)\b.*: ", line)]
+    if not typed:
+        return " ".join(lines[-3:])
+    return re.sub(r"^[\w.]+: ", "", typed[-1])
+
+
+def blamed(failures: tuple[Failure, ...], deployment: Mapping[str, Any]) -> tuple[Failure, ...]:
+    """Failures with their causes: a resource that lacks what a failed one did not deliver was only not attempted."""
+    needs = {resource["urn"]: resource.get("dependencies") or [] for resource in deployment.get("resources") or []}
+    failed = {failure.urn for failure in failures}
+
+    def told(failure: Failure) -> Failure:
+        missing = [urn for urn in needs.get(failure.urn, []) if urn in failed]
+        if not missing or "has a problem" not in failure.message:
+            return failure
+        return replace(failure, message=f"not attempted: it needs '{name_of(missing[0])}', which failed")
+
+    return tuple(told(failure) for failure in failures)
+
+
+def plugins(environ: Mapping[str, str]) -> frozenset[str]:
+    """The names of the native plugins that the CLI on PATH finds here."""
+    command = ["pulumi", "plugin", "ls", "--json"]
+    listed = subprocess.run(command, env=dict(environ), check=True, capture_output=True, text=True)
+    path = environ.get("PATH")
+    ambient = [name for name in ("aws",) if shutil.which(f"pulumi-resource-{name}", path=path)]
+    return frozenset(plugin["name"] for plugin in json.loads(listed.stdout)).union(ambient)
+
+
+def make_stack(project: Path, stack: str, environ: Mapping[str, str]) -> None:
+    """Make a stack that is not there yet, without selecting it. Raises `EngineError` where the CLI refuses."""
+    command = ["pulumi", "stack", "init", stack, "--no-select", "--non-interactive"]
+    made = subprocess.run(command, env=dict(environ), cwd=project, check=False, capture_output=True, text=True)
+    if made.returncode and "already exists" not in made.stderr:
+        raise EngineError(f"`{' '.join(command)}` failed: {sentence([made.stderr])}")
+
+
+class PulumiCli:
+    """One stack of the project in `project`, run by the `pulumi` on PATH."""
+
+    def __init__(self, project: Path, stack: str, environ: Mapping[str, str] = os.environ) -> None:
+        self._project = project
+        self._name = stack
+        self._environ = dict(environ)
+        self._stack = self._open()
+
+    @staticmethod
+    def available(environ: Mapping[str, str] = os.environ) -> bool:
+        """Whether a `pulumi` is on PATH."""
+        return shutil.which("pulumi", path=environ.get("PATH")) is not None
+
+    def _open(self) -> automation.Stack:
+        options = automation.LocalWorkspaceOptions(env_vars=self._environ)
+        try:
+            return automation.create_or_select_stack(self._name, work_dir=str(self._project), opts=options)
+        except automation.InvalidVersionError as error:
+            raise EngineError("the pulumi on PATH does not say its version: install a released Pulumi CLI") from error
+        except automation.CommandError as error:
+            raise EngineError(self._refusal(error)) from error
+
+    def preview(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
+        """Say what `up` would do, changing nothing."""
+        return self._run(on_event, lambda record: self._stack.preview(refresh=refresh, on_event=record, color="never"))
+
+    def up(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
+        """Bring the resources to what the program declares.
+
+        Where the preview holds deletes, they are a run of their own after the rest succeeded: with
+        `continue_on_error` an old object would be deleted even when its successor failed.
+        """
+        plan = self.preview(refresh=refresh)
+        if not plan.ok:
+            return plan
+        deletes = [change.urn for change in plan.changes if change.operation == "delete"]
+        replaces = plan.counts["replace"] > 0
+        first = self._run(
+            on_event,
+            lambda record: self._stack.up(
+                refresh=refresh,
+                on_event=record,
+                color="never",
+                parallel=PARALLEL,
+                continue_on_error=not replaces,
+                exclude=deletes or None,
+            ),
+        )
+        if not deletes or not first.ok:
+            return first
+        second = self._run(on_event, lambda record: self._stack.up(on_event=record, color="never", parallel=PARALLEL))
+        return merged(first, second)
+
+    def refresh(self, *, on_event: Handler = ignore) -> Result:
+        """Bring the state to what the providers find, with the credentials of today."""
+        return self._run(on_event, lambda record: self._stack.refresh(on_event=record, color="never", run_program=True))
+
+    def destroy(self, *, including_data: bool = False, on_event: Handler = ignore) -> Result:
+        """Delete every resource; protected ones, and all they depend on, only if `including_data`."""
+        self.refresh()
+        before = self._urns()
+        if including_data:
+            # The Automation API has no argument for it; the CLI reads every flag from the environment too.
+            self._stack.workspace.env_vars = {**self._environ, "PULUMI_OPTION_IGNORE_PROTECT": "true"}
+        try:
+            result = self._run(
+                on_event,
+                lambda record: self._stack.destroy(
+                    on_event=record,
+                    color="never",
+                    parallel=PARALLEL,
+                    run_program=True,
+                    exclude_protected=not including_data,
+                ),
+            )
+        finally:
+            self._stack.workspace.env_vars = self._environ
+        kept = tuple(sorted(urn for urn in self._urns() & before if not is_stack(urn)))
+        return Result(result.changes, result.failures, kept if result.ok else (), result.seconds)
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """Answer the stack's outputs; a secret is the text "[secret]" unless asked for."""
+        arguments = ["stack", "output", "--json", *(["--show-secrets"] if show_secrets else []), "--stack", self._name]
+        answer = self._stack.workspace.pulumi_command.run(arguments, str(self._project), self._environ)
+        outputs: dict[str, Any] = json.loads(answer.stdout)
+        return outputs
+
+    def export(self) -> dict[str, Any]:
+        """Answer Pulumi's deployment document, secrets encrypted."""
+        arguments = ["stack", "export", "--stack", self._name]
+        answer = self._stack.workspace.pulumi_command.run(arguments, str(self._project), self._environ)
+        document: dict[str, Any] = json.loads(answer.stdout)
+        return document
+
+    def _urns(self) -> set[str]:
+        resources = self.export()["deployment"].get("resources") or []
+        return {resource["urn"] for resource in resources}
+
+    def _run(self, on_event: Handler, operation: Callable[[_Recorder], object]) -> Result:
+        record = _Recorder(on_event)
+        started = time.monotonic()
+        refusal: automation.CommandError | None = None
+        try:
+            operation(record)
+        except automation.ConcurrentUpdateError as error:
+            raise EngineError(
+                f"stack '{self._name}' is locked by another run: wait for it; if that run is dead, "
+                f"run `pulumi cancel --stack {self._name}`"
+            ) from error
+        except automation.CommandError as error:
+            refusal = error
+        deployment = self.export()["deployment"]
+        failures = blamed(record.failures(), deployment) + self._unfinished(deployment)
+        if refusal is not None and not failures:
+            raise EngineError(self._refusal(refusal)) from refusal
+        changes = tuple(record.changes.values())
+        return Result(changes, failures, (), time.monotonic() - started)
+
+    def _unfinished(self, deployment: Mapping[str, Any]) -> tuple[Failure, ...]:
+        """Resources that the cloud made but never reported ready, and creates whose end nobody saw: never green."""
+        ill = [
+            Failure(
+                resource["urn"], name_of(resource["urn"]), f"was made but is not ready: {resource['initErrors'][0]}"
+            )
+            for resource in deployment.get("resources") or []
+            if resource.get("initErrors")
+        ]
+        pending = [
+            Failure(
+                operation["resource"]["urn"],
+                name_of(operation["resource"]["urn"]),
+                f"its {operation['type']} was cut off: run "
+                f"`pulumi refresh --clear-pending-creates --stack {self._name}`, then `up` again",
+            )
+            for operation in deployment.get("pending_operations") or []
+        ]
+        return (*ill, *pending)
+
+    def _refusal(self, error: Exception) -> str:
+        """One sentence of the CLI's error lines; its other text may quote outputs and is not shown."""
+        lines = [line.partition("error: ")[2].strip() for line in str(error).splitlines() if "error: " in line]
+        reason = lines[-1] if lines else "it gave no reason"
+        return f"the Pulumi CLI refused to run stack '{self._name}': {reason}"
+
+
+def merged(first: Result, second: Result) -> Result:
+    """Two runs of one `up` as one: what the second found unchanged keeps what the first did to it."""
+    changes = {change.urn: change for change in second.changes}
+    changes |= {change.urn: change for change in first.changes if change.operation != "same"}
+    return Result(tuple(changes.values()), first.failures + second.failures, (), first.seconds + second.seconds)

@@ -1,0 +1,1 @@
+"""What happens to tenants beside their declaration: proofs that they are apart."""
