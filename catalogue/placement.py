@@ -88,6 +88,20 @@ class Placements:
         return {number: Placements(clusters[number], tenants[number]) for number in self.cells}
 
 
+def tightest(placements: Placements, plans: Plans) -> tuple[str, int, int] | None:
+    """The shared cluster nearest to its capacity, with its tenants and its places; None without shared clusters.
+
+    A cluster's capacity is what its plan promises or its connection budget allows, whichever is less.
+    """
+    served = Counter(placed.database.cluster for placed in placements.tenants.values() if placed.database)
+    shared = [
+        (name, served[name], plans.database[cluster.plan].capacity)
+        for name, cluster in sorted(placements.clusters.items())
+        if cluster.mode == "shared" and cluster.plan in plans.database
+    ]
+    return max(shared, key=lambda found: found[1] / found[2], default=None)
+
+
 Contradiction = tuple[str, str, object, object]
 """The key to point at, what is pinned, its pinned and its wanted value."""
 

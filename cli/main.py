@@ -1,5 +1,6 @@
 """The `tenantry` command: its verbs, and the one place that turns errors into sentences and exit codes."""
 
+import logging
 import sys
 
 import typer
@@ -34,6 +35,8 @@ app.add_typer(sandbox, name="sandbox")
 
 def main() -> None:
     """Run the command; a user's mistake is one sentence and exit 1, a provider's or engine's is exit 3."""
+    # What providers warn of, on the embedded engine, is for the user: the sentence and nothing else.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         app()
     except (CatalogueError, SandboxError) as error:

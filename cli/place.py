@@ -6,7 +6,7 @@ import typer
 
 from catalogue.load import load_fleet
 from catalogue.lockfile import write_placements
-from catalogue.placement import Placements
+from catalogue.placement import Placements, tightest
 from catalogue.placement import place as assign
 from cli import exit_codes, options
 from cli.terminal import emit, say
@@ -34,6 +34,8 @@ def place(
         emit({"stale": stale, "new_tenants": new, "clusters": len(placements.clusters), "written": stale and not check})
     else:
         say(_sentence(placements, new, stale=stale, check=check))
+        if found := tightest(placements, loaded.plans):
+            say(f"tightest cluster: {found[0]} with {found[1]} of {found[2]} places taken")
     if stale and check:
         raise typer.Exit(exit_codes.CHANGES_PENDING)
 

@@ -107,9 +107,9 @@ def environment_of(folder: Path) -> dict[str, str]:
     """The sandbox's environment, without the plans whose plugin is not here."""
     values = environment(folder)
     without = missing_plans({**os.environ, **values})
-    if without:
+    left_out = _tenants_on(load_fleet(folder / "fleet", require_placed=False), without) if without else []
+    if left_out:
         values["TENANTRY_SANDBOX_WITHOUT"] = ",".join(without)
-        left_out = _tenants_on(load_fleet(folder / "fleet", require_placed=False), without)
         plugins = ", ".join(sorted({PLUGINS[plan] for plan in without}))
         complain(
             f"Pulumi's plugin {plugins} is not installed, so `pulumi up` leaves out what {', '.join(left_out)} have on "

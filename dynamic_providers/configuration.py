@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import stamina
+
 
 class Source(Protocol):
     """Pulumi's `dynamic.Config`, as far as it is used."""
@@ -69,6 +71,8 @@ def read_configuration(source: Source, environ: Mapping[str, str] | None = None)
 
     Raises ValueError, naming the key, for a number that is not one.
     """
+    # A retry is no news: its end is, and that is an error of ours. Said here, where every provider begins to work.
+    stamina.instrumentation.set_on_retry_hooks(())
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     for name, (key, variable) in KEYS.items():

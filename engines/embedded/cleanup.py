@@ -53,10 +53,10 @@ class Cleanup:
     def _refresh(self, key: int, resource: Resource) -> None:
         try:
             provider = self._deployment.registry.get(resource.provider)
-            if provider.known:
-                self._deployment.refresh(provider, (key, resource))
         except ResourceError as error:
             self._operations.report.failed(resource.urn, message_of(error), "refresh")
+        else:
+            self._deployment.refresh_or_report(provider, (key, resource))
 
     def _without_protected(self, resources: Mapping[int, Resource]) -> dict[int, Resource]:
         protected = [key for key, resource in resources.items() if resource.protect]

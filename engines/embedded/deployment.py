@@ -13,7 +13,7 @@ from engines.embedded.ignored import restore_ignored
 from engines.embedded.naming import Found, Naming
 from engines.embedded.operations import Operations, message_of
 from engines.embedded.project import Config, config_inputs
-from engines.embedded.properties import UNKNOWN_TEXT, Properties, Secret, plain_properties
+from engines.embedded.properties import UNKNOWN_TEXT, Properties, Secret, holds_unknown, plain_properties
 from engines.embedded.provider import Difference, Provider
 from engines.embedded.registry import Registry, provider_config
 from engines.embedded.replacement import Replacement
@@ -130,10 +130,12 @@ class Deployment:
         if not new.custom:
             return Outcome(self._component(new, found))
         provider = self.registry.get(new.provider)
-        if found and self.options.refresh and provider.known:
-            found = self.refresh(provider, found)
         if self.options.mode == "update":
+            if found and self.options.refresh and provider.known:
+                found = self.refresh(provider, found)
             return Outcome(self._custom(goal, provider, new, found))
+        if found:
+            found = self.refresh_or_report(provider, found)
         if found is None:
             return self._absent(new)
         key, old = found
@@ -142,6 +144,14 @@ class Deployment:
             old = replace(old, retain_on_delete=new.retain_on_delete, deleted_with=new.deleted_with)
             self.operations.store.alter(key, old)
         return Outcome(replace(old, urn=new.urn))
+
+    def refresh_or_report(self, provider: Provider, found: Found) -> Found | None:
+        """Read a resource; one that cannot be read stays as it is recorded, and so does what needs it."""
+        try:
+            return self.refresh(provider, found) if provider.known else found
+        except ResourceError as error:
+            self.operations.report.failed(found[1].urn, message_of(error), "refresh")
+            return found
 
     # Providers and components
 
@@ -152,7 +162,7 @@ class Deployment:
                 f"Default provider for '{package}' disabled. '{urn}' must use an explicit provider."
             )
         if package != PACKAGE:
-            raise RefusedError(f"a default provider for '{package}'; give '{goal.name}' an explicit one, which")
+            raise RefusedError(f"a default provider for '{package}', which '{goal.name}' needs")
         with self._lock:
             if package not in self._defaults:
                 self._defaults[package] = self._make_default_provider(package)
@@ -181,8 +191,12 @@ class Deployment:
         key, old = found
         # Same as the engine: an instance that has not changed keeps working with what is recorded.
         changed = plain_properties(old.outputs) != plain_properties(config)
+        if self.options.mode != "update" and holds_unknown(config):
+            changed = False
         self._configure(new.urn, old.id, new.inputs if changed else old.inputs)
         if self.options.mode != "update":
+            if not changed:
+                return replace(old, urn=new.urn)
             updated = self.operations.sealed(replace(old, inputs=new.inputs, outputs=config))
             self.operations.store.alter(key, updated)
             return replace(updated, urn=new.urn)
@@ -261,7 +275,8 @@ class Deployment:
         if difference.replaces:
             fresh = replace(new, inputs=operations.check(provider, new, {}, goal.inputs))
             return self._replacement.replace(goal, provider, found, fresh, difference)
-        if difference.changes:
+        # An object that was made but never reported ready is taken up again by an update.
+        if difference.changes or old.init_errors:
             return operations.update(provider, key, old, new)
         return operations.keep(key, old, new)
 

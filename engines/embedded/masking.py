@@ -18,8 +18,7 @@ class Masker:
     """Knows the secrets of a run. Used from every thread."""
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._known: set[str] = set()
         self._lock = threading.Lock()
 
     def learn(self, value: Value | Properties) -> None:
@@ -30,17 +29,14 @@ class Masker:
         """Remember texts that are secret as a whole."""
         forms = {form for text in texts for form in _forms(text) if len(form) >= SHORTEST}
         with self._lock:
-            if not forms <= self._forms:
-                self._forms |= forms
-                self._pattern = None
+            self._known |= forms
 
     def mask(self, text: str) -> str:
-        """Answer the text with every known secret replaced by `[secret]`."""
+        """Answer the text with every known secret replaced by `[secret]`, the longest ones first."""
         with self._lock:
-            if self._pattern is None:
-                longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-            return self._pattern.sub(MASK, text)
+            found = sorted((form for form in self._known if form in text), key=len, reverse=True)
+        # In one pass: the mask itself may contain a secret.
+        return re.sub("|".join(map(re.escape, found)), MASK, text) if found else text
 
 
 def _forms(text: str) -> Iterable[str]:

@@ -11,7 +11,6 @@ from engines.embedded.deployment import Deployment
 from engines.embedded.errors import RefusedError
 from engines.embedded.goal import read_goal
 from engines.embedded.properties import from_struct, to_struct
-from engines.embedded.report import Report
 from engines.engine import EngineError
 
 # With what is only refused later: without it the SDK would say that the CLI is too old.
@@ -115,15 +114,18 @@ class Monitor:
 class EngineService:
     """The part of Pulumi's Engine service that the SDK uses: its log."""
 
-    def __init__(self, report: Report) -> None:
-        self._report = report
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
 
     def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:  # noqa: N802 - the protocol's
         """Pass on what the program logs, the SDK's own debugging aside."""
         if request.severity in SEVERITIES:
-            self._report.message(f"{SEVERITIES[request.severity]}{request.message}", request.urn)
+            text = f"{SEVERITIES[request.severity]}{request.message}"
+            self._deployment.operations.report.message(text, request.urn)
         return empty_pb2.Empty()
 
     def RequirePulumiVersion(self, _request: object) -> NoReturn:  # noqa: N802 - the protocol's
         """Refuse: there is no CLI whose version could be compared."""
-        raise RefusedError("require_pulumi_version")
+        refusal = RefusedError("require_pulumi_version")
+        self._deployment.refuse(refusal)
+        raise refusal

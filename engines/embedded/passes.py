@@ -44,7 +44,7 @@ def run_pass(stack: Stack, store: Store, options: Options, handler: Handler, *, 
         run_program(
             stack.project,
             stack.config,
-            settings=lambda: _settings(stack, deployment, report, dry_run=dry_run),
+            settings=lambda: _settings(stack, deployment, dry_run=dry_run),
             environ=stack.environ,
             parallel=stack.parallel,
             then=cleanup.run,
@@ -73,12 +73,12 @@ def _deployment(stack: Stack, store: Store, options: Options, report: Report, *,
     )
 
 
-def _settings(stack: Stack, deployment: Deployment, report: Report, *, dry_run: bool) -> Settings:
+def _settings(stack: Stack, deployment: Deployment, *, dry_run: bool) -> Settings:
     return Settings(
         project=stack.project.name,
         stack=stack.project.stack,
         monitor=Monitor(deployment),
-        engine=EngineService(report),
+        engine=EngineService(deployment),
         parallel=stack.parallel,
         dry_run=dry_run,
         organization=ORGANIZATION,

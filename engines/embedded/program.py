@@ -8,10 +8,10 @@ stacks in one process wait for each other.
 import asyncio
 import contextvars
 import importlib
-import logging
 import os
 import pickle
 import runpy
+import signal
 import sys
 import threading
 import traceback
@@ -47,9 +47,11 @@ def run_program(
 ) -> None:
     """Run the program to its end, then `then` in the same surroundings. Raises ProgramError.
 
-    A first Ctrl-C calls `interrupted` and goes on waiting, so that running operations end and are recorded.
+    A first Ctrl-C or SIGTERM calls `interrupted` and goes on waiting, so that running operations end and are recorded.
     """
     failures: list[BaseException] = []
+    # Not the thread's own join: one that is interrupted takes the thread for ended.
+    ended = threading.Event()
 
     def work() -> None:
         try:
@@ -60,21 +62,38 @@ def run_program(
                 then()
         except BaseException as error:  # noqa: BLE001 - handed to the calling thread
             failures.append(error)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=contextvars.Context().run, args=(work,), name=f"program of {project.stack}")
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        interrupted()
-        thread.join()
-        raise
+    with _terminable():
+        threading.Thread(target=contextvars.Context().run, args=(work,), name=f"program of {project.stack}").start()
+        try:
+            ended.wait()
+        except KeyboardInterrupt:
+            interrupted()
+            ended.wait()
+            raise
     if failures:
         raise failures[0]
 
 
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Take a SIGTERM for a Ctrl-C, where nobody else handles it and this thread may."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _run_in_loop(project: Project, parallel: int) -> None:
     loop = asyncio.new_event_loop()
+    # A resource that failed leaves results nobody asks for; the language host silences asyncio's remarks on them too.
+    loop.set_exception_handler(lambda _loop, _context: None)
     executor = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="engine")
     loop.set_default_executor(executor)
     asyncio.set_event_loop(loop)
@@ -122,15 +141,12 @@ def _is_own(file: str | None, folder: Path) -> bool:
 @contextmanager
 def _surroundings(project: Project, environ: Mapping[str, str]) -> Iterator[None]:
     program = project.program if project.program.is_dir() else project.program.parent
-    asyncio_log = logging.getLogger("asyncio")
     with (
         _sdk_defaults(),
         _environment(environ),
         _import_path(program),
         _put_back(lambda: os.chdir(program), Path.cwd(), os.chdir),
         _put_back(lambda: _set_argv([str(project.program)]), sys.argv, _set_argv),
-        # A resource that failed leaves results nobody asks for; the language host silences this too.
-        _put_back(lambda: asyncio_log.setLevel(logging.CRITICAL), asyncio_log.level, asyncio_log.setLevel),
     ):
         yield
 

@@ -32,7 +32,10 @@ class Config:
 
     def denies_default_provider(self, package: str) -> bool:
         """Say whether resources of a package must name their provider."""
-        denied = json.loads(self.values.get(DISABLE_DEFAULT_PROVIDERS) or "[]")
+        try:
+            denied = list(json.loads(self.values.get(DISABLE_DEFAULT_PROVIDERS) or "[]"))
+        except (ValueError, TypeError) as error:
+            raise EngineError(f"configuration value '{DISABLE_DEFAULT_PROVIDERS}' is not a list") from error
         return package != "pulumi" and bool({"*", package} & {str(entry).strip() for entry in denied})
 
 

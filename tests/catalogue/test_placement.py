@@ -1,13 +1,12 @@
 """Placement: lowest cell and cluster with room, each tenant in one cell, and nobody who is placed ever moves."""
 
-import time
 from datetime import date
 
 import pytest
 
 from catalogue.load import load_fleet
-from catalogue.placement import Placements, TenantPlacement, place
-from catalogue.plan import Connections, DatabasePlan, Plans, Size
+from catalogue.placement import Placements, TenantPlacement, place, tightest
+from catalogue.plan import Plans
 from catalogue.tenant import DatabaseSection, Removed, State, StorageSection, Tenant
 from tests.catalogue.fleets import FleetFolder
 
@@ -247,18 +246,9 @@ def test_an_empty_fleet_has_the_stack_itself_as_its_only_cell() -> None:
     assert Placements().cells == (1,)
 
 
-def test_ten_thousand_tenants_are_placed_in_seconds() -> None:
-    """F26."""
-    plan = DatabasePlan(
-        name="timeweb-tiny",
-        provider="timeweb",
-        mode="shared",
-        regions=("ru-1",),
-        tenants_per_cluster=2,
-        size=Size(cpu=1, ram_gb=1, disk_gb=8),
-        connections=Connections(),
-    )
-    started = time.process_time()
-    placements = place(_many(10_000, "timeweb-tiny"), Plans({plan.name: plan}, {}), Placements())
-    assert len(placements.clusters) == 5000
-    assert time.process_time() - started < 5
+def test_the_tightest_cluster_is_the_one_nearest_to_its_capacity(plans: Plans) -> None:
+    """A40: an operator sees which cluster fills up first, by the connection budget where that is smaller (A39)."""
+    placements = place({**_many(5, "timeweb-free"), "pro": _tenant("pro", "timeweb-pro-plus")}, plans, Placements())
+    assert tightest(placements, plans) == ("shared-pro-plus-1", 1, 3)
+    assert tightest(place(_many(94, "timeweb-free"), plans, Placements()), plans) == ("shared-free-1", 94, 95)
+    assert tightest(Placements(), plans) is None

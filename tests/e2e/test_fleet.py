@@ -1,5 +1,6 @@
 """The example fleet on both engines: made once, changed by nothing, apart, compared, and gone when it is told to go."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +66,18 @@ def tell(world: World) -> Story:
         inventory_kept=kept,
         destroy=destroy,
         inventory_left=world.inventory(),
-        databases_left=[path.name for path in (world.folder / "clusters").iterdir()],
+        databases_left=databases_left(world),
         state_left=world.engine().export()["deployment"].get("resources") or [],
     )
+
+
+def databases_left(world: World) -> list[str]:
+    """Folders of PostgreSQL servers, once those of deleted clusters have had the time to end."""
+    for _ in range(100):
+        if not (found := [path.name for path in (world.folder / "clusters").iterdir()]):
+            break
+        time.sleep(0.1)
+    return found
 
 
 def put_data(world: World) -> None:

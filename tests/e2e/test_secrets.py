@@ -90,6 +90,12 @@ def test_planted_secrets_are_found_nowhere(small: World) -> None:
     state = json.dumps(small.engine().export()).encode()
     files = b"".join(path.read_bytes() for path in state_files(small))
     logs = b"".join(path.read_bytes() for path in small.folder.rglob("*.log")) + postgres_logs(small)
+    # Each place was really looked at: what may be there is there.
+    assert b"alpha" in printed
+    assert "tenantry:sandbox:alpha-bucket-1" in state.decode()
+    assert b"alpha-bucket-1" in files
+    assert b"cli.main" in arguments
+    assert b"PostgreSQL" in logs
     for what, secret in planted.items():
         for form in forms(secret):
             assert form not in printed, f"{what} was printed"

@@ -60,7 +60,7 @@ def test_a_gone_resource_leaves_no_reference_to_it(lab: Laboratory) -> None:
     assert operations(lab.engine.refresh())["a"] == "delete"
     entry = lab.resources()["b"]
     assert not entry.get("dependencies")
-    assert not entry["propertyDependencies"].get("labels")
+    assert not entry.get("propertyDependencies", {}).get("labels")
 
 
 def test_a_refresh_reads_what_the_program_no_longer_declares(lab: Laboratory) -> None:
@@ -103,3 +103,13 @@ def test_a_refresh_uses_the_credentials_of_today(lab: Laboratory) -> None:
     assert lab.engine.refresh().ok
     (read,) = [call for call in lab.log() if call["call"] == "read"]
     assert read["token"] == "second-token"
+
+
+def test_what_needs_an_unreadable_resource_is_read_all_the_same(lab: Laboratory) -> None:
+    lab.applied(THREE)
+    lab.drift("b", size=4)
+    lab.fault("a", "read", "time-out")
+    result = lab.engine.refresh()
+    assert failed(result) == {"a"}
+    if lab.kind == "embedded":  # the CLI stops at the first error
+        assert operations(result)["b"] == "refresh"

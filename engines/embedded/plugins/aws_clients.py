@@ -1,17 +1,25 @@
 """The clients of one provider instance, made when they are first needed: a preview needs none."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader, create_loader
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
 
 ATTEMPTS = 3
+
+
+@cache
+def _loader() -> Loader:
+    # The services' descriptions are megabytes of JSON: read once per process, not once per instance.
+    return create_loader()
 
 
 class Clients:
@@ -34,7 +42,10 @@ class Clients:
 
     @cached_property
     def _session(self) -> boto3.session.Session:
+        session = botocore.session.get_session()
+        session.register_component("data_loader", _loader())
         return boto3.session.Session(
+            botocore_session=session,
             aws_access_key_id=self._arguments["accessKey"],
             aws_secret_access_key=self._arguments["secretKey"],
             region_name=self.region,
