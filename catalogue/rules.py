@@ -40,6 +40,9 @@ def _database_findings(section: DatabaseSection, plans: Plans) -> Iterator[Findi
         yield ("database", "plan"), _unknown_plan(section.plan, plans.database, plans.storage, "storage")
         return
     yield from _region_findings("database", section, plan)
+    if section.adopt is not None and plan.mode == "shared":
+        # A second, empty object would be made beside the one that was meant, and paid for.
+        yield ("database", "adopt"), f"plan {plan.name} has no cluster of the tenant's own to adopt: remove the key"
     if section.branches:
         yield ("database", "branches"), f"plan {plan.name} has no branches: remove the key"
     if plan.custom:
@@ -62,6 +65,8 @@ def _storage_findings(tenant: str, section: StorageSection, plans: Plans) -> Ite
     if plan is None:
         yield ("storage", "plan"), _unknown_plan(section.plan, plans.storage, plans.database, "database")
         return
+    if section.adopt is not None and plan.shape != "timeweb":
+        yield ("storage", "adopt"), f"plan {plan.name} cannot adopt a bucket: remove the key"
     yield from _region_findings("storage", section, plan)
 
 

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from cli import exit_codes, options
 from cli.outputs import merged
 from cli.terminal import complain, emit, say
 from components.outputs import parse_tenants
+from engines.engine import EngineError
 from lifecycle.isolation import certify
 
 verify = typer.Typer(help="Proofs on the running fleet.", no_args_is_help=True)
@@ -31,7 +33,11 @@ def isolation(
     json: options.Json = False,
 ) -> None:
     """Try as each tenant to reach every other's database and bucket; the rightful tenant's success is the control."""
-    tenants = parse_tenants(merged(stack, fleet, engine, show_secrets=True))
+    try:
+        tenants = parse_tenants(merged(stack, fleet, engine, show_secrets=True))
+    except ValidationError as error:
+        faults = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()[:3])
+        raise EngineError(f"the outputs of '{stack}' are not whole ({faults}): run `tenantry up` first") from error
     certificate = certify(tenants, neighbours=neighbours)
     if json:
         emit(certificate.as_json())

@@ -1,6 +1,5 @@
 """The fleet of one cell: which cluster, database and bucket the stack declares, and what it exports of each tenant."""
 
-import os
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -26,8 +25,6 @@ from components.timeweb_cluster import TimewebCluster, TimewebClusterArgs
 from components.timeweb_storage import TimewebStorage
 
 Details = Mapping[str, Any]
-# Without these no lane can do anything.
-REQUIRED = ("timeweb:token", "tenantry:adminSecret")
 
 
 def read_fleet(settings: Settings) -> Fleet:
@@ -106,13 +103,11 @@ class _Cell:
     @cached_property
     def _lanes(self) -> list[pulumi.ProviderResource]:
         """Several instances of the dynamic provider: one serves four operations at a time."""
-        config = self.settings.lane_config
-        missing = [key for key in REQUIRED if key not in config and not os.environ.get(SOURCES[key])]
-        if missing:
-            wanted = " and ".join(f"{key} (or {SOURCES[key]})" for key in missing)
-            raise SettingsError(f"{wanted} is not set: set it with `pulumi config set --secret`, or in the environment")
+        if self.settings.missing:
+            missing = ", ".join(f"{key} (or {SOURCES[key]})" for key in self.settings.missing)
+            raise SettingsError(f"not set: {missing}; set it with `pulumi config set --secret`, or in the environment")
         return [
-            pulumi.ProviderResource("pulumi-python", f"lane-{index}", dict(config))
+            pulumi.ProviderResource("pulumi-python", f"lane-{index}", dict(self.settings.lane_config))
             for index in range(self.settings.lanes)
         ]
 

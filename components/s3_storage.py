@@ -99,7 +99,7 @@ class S3Storage(pulumi.ComponentResource):
         return {
             "plan": args.plan.name,
             "provider": args.placed.provider,
-            "region": args.placed.region,
+            "region": args.settings.s3_region,
             "bucket": self._bucket.bucket,
             "bucketId": self._bucket.id,
             "endpoint": args.settings.s3_endpoint,

@@ -30,6 +30,8 @@ SOURCES: Mapping[str, str] = {
     "s3:accessKey": "S3_ACCESS_KEY",
     "s3:secretKey": "S3_SECRET_KEY",
 }
+# Without these no lane can do anything.
+REQUIRED = ("timeweb:token", "tenantry:adminSecret")
 # What a lane's provider process reads. Values of the environment are not repeated here: the process inherits them,
 # so that a rotated token works at once and never enters the state.
 LANE_KEYS = (
@@ -51,7 +53,7 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a stack says beside the catalogue; `lane_config` holds secrets as secret outputs."""
+    """What a stack says beside the catalogue: `lane_config` with secrets as secret outputs, `missing` what it lacks."""
 
     base_stack: str
     cell: int
@@ -59,6 +61,7 @@ class Settings:
     lanes: int
     fleet: Path
     lane_config: Mapping[str, pulumi.Input[str]]
+    missing: tuple[str, ...]
     default_preset: int | None
     timeweb_sslmode: str
     timeweb_s3_endpoint: str | None
@@ -130,13 +133,15 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(f"tenantry:baseStack is not set: add `tenantry:baseStack: {stack}` to Pulumi.{stack}.yaml")
     prefix = pulumi.Config("tenantry").get("prefix") or base_stack
     fleet = Path(environ.get("TENANTRY_FLEET") or PROJECT)
+    lane_config = _lane_config(environ)
     return Settings(
         base_stack=base_stack,
         cell=cell_number(stack, base_stack),
         prefix=prefix,
         lanes=_number("tenantry:lanes", pulumi.Config("tenantry").get("lanes")) or DEFAULT_LANES,
         fleet=fleet,
-        lane_config=_lane_config(environ),
+        lane_config=lane_config,
+        missing=tuple(key for key in REQUIRED if key not in lane_config and not environ.get(SOURCES[key])),
         default_preset=_number("timeweb:defaultPreset", _plain("timeweb:defaultPreset", environ)),
         timeweb_sslmode=_plain("timeweb:sslmode", environ, "require") or "require",
         timeweb_s3_endpoint=_plain("timeweb:s3Endpoint", environ),

@@ -29,6 +29,10 @@ OPERATIONS: Mapping[OpType, Operation] = {
     OpType.REFRESH: "refresh",
 }
 PARALLEL = 16
+# What the CLI says after a program's own sentence.
+CLOSING_WORDS = "an unhandled error occurred: program exited"
+# A plugin's traceback, up to the line that names the exception.
+TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\):\n(?:[ \t]+.*\n)+", re.MULTILINE)
 STACK_TYPE = "pulumi:pulumi:Stack"
 
 
@@ -103,12 +107,12 @@ def sentence(messages: Sequence[str]) -> str:
     """The last line of the provider's own error; the traceback before it is the plugin's, not the user's."""
     if not messages:
         return "failed without a message"
-    text = re.sub(r"<\{%.*?%\}>|\x1b\[[0-9;]*m", "", "\n".join(messages)).strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    typed = [line for line in lines if re.match(r"^[\w.]+(Error|Exception)\b.*: ", line)]
-    if not typed:
-        return " ".join(lines[-3:])
-    return re.sub(r"^[\w.]+: ", "", typed[-1])
+    own = [message for message in messages if not message.lstrip().startswith(CLOSING_WORDS)]
+    text = re.sub(r"<\{%.*?%\}>|\x1b\[[0-9;]*m", "", "\n".join(own or messages)).strip()
+    before, *after = TRACEBACK.split(text)
+    lines = [line.strip() for line in (after[-1] if after else before).splitlines() if line.strip()]
+    told = " ".join(lines) or "failed without a message"
+    return re.sub(r"^[A-Za-z_][\w.]*: " if after else r"^[\w.]+(Error|Exception): ", "", told)
 
 
 def blamed(failures: tuple[Failure, ...], deployment: Mapping[str, Any]) -> tuple[Failure, ...]:
@@ -128,7 +132,9 @@ def blamed(failures: tuple[Failure, ...], deployment: Mapping[str, Any]) -> tupl
 def plugins(environ: Mapping[str, str]) -> frozenset[str]:
     """The names of the native plugins that the CLI on PATH finds here."""
     command = ["pulumi", "plugin", "ls", "--json"]
-    listed = subprocess.run(command, env=dict(environ), check=True, capture_output=True, text=True)
+    listed = subprocess.run(command, env=dict(environ), check=False, capture_output=True, text=True)
+    if listed.returncode:
+        raise EngineError(f"`{' '.join(command)}` failed: {sentence([listed.stderr])}")
     path = environ.get("PATH")
     ambient = [name for name in ("aws",) if shutil.which(f"pulumi-resource-{name}", path=path)]
     return frozenset(plugin["name"] for plugin in json.loads(listed.stdout)).union(ambient)
@@ -177,7 +183,7 @@ class PulumiCli:
         """
         plan = self.preview(refresh=refresh)
         if not plan.ok:
-            return plan
+            return Result((), plan.failures, (), plan.seconds)
         deletes = [change.urn for change in plan.changes if change.operation == "delete"]
         replaces = plan.counts["replace"] > 0
         first = self._run(
@@ -202,7 +208,9 @@ class PulumiCli:
 
     def destroy(self, *, including_data: bool = False, on_event: Handler = ignore) -> Result:
         """Delete every resource; protected ones, and all they depend on, only if `including_data`."""
-        self.refresh()
+        seen = self.refresh()
+        if not seen.ok:
+            return Result((), seen.failures, (), seen.seconds)
         before = self._urns()
         if including_data:
             # The Automation API has no argument for it; the CLI reads every flag from the environment too.
@@ -225,15 +233,19 @@ class PulumiCli:
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """Answer the stack's outputs; a secret is the text "[secret]" unless asked for."""
-        arguments = ["stack", "output", "--json", *(["--show-secrets"] if show_secrets else []), "--stack", self._name]
-        answer = self._stack.workspace.pulumi_command.run(arguments, str(self._project), self._environ)
-        outputs: dict[str, Any] = json.loads(answer.stdout)
-        return outputs
+        return self._ask(["stack", "output", "--json", *(["--show-secrets"] if show_secrets else [])])
 
     def export(self) -> dict[str, Any]:
         """Answer Pulumi's deployment document, secrets encrypted."""
-        arguments = ["stack", "export", "--stack", self._name]
-        answer = self._stack.workspace.pulumi_command.run(arguments, str(self._project), self._environ)
+        return self._ask(["stack", "export"])
+
+    def _ask(self, arguments: list[str]) -> dict[str, Any]:
+        """What a command of the CLI answers in JSON."""
+        command = [*arguments, "--stack", self._name]
+        try:
+            answer = self._stack.workspace.pulumi_command.run(command, str(self._project), self._environ)
+        except automation.CommandError as error:
+            raise EngineError(self._refusal(error)) from error
         document: dict[str, Any] = json.loads(answer.stdout)
         return document
 

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import psycopg
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import sql
 
 from components.outputs import DatabaseOutput, StorageOutput, TenantOutputs
@@ -99,6 +99,12 @@ def probe_database(by: str, own: DatabaseOutput, against: str, target: DatabaseO
             sql.SQL("INSERT INTO {} VALUES (1)").format(table),
             sql.SQL("SELECT id FROM {}").format(table),
         ],
+        # Reading needs less than making; and a right may have been given to the login itself, beside its owner's role.
+        "drop a table": [sql.SQL("DROP TABLE IF EXISTS {}").format(table)],
+        "drop a table as the login itself": [
+            sql.SQL("SET ROLE NONE"),
+            sql.SQL("DROP TABLE IF EXISTS {}").format(table),
+        ],
         "take the owner's role": [sql.SQL("SET ROLE {}").format(sql.Identifier(owner))],
     }
     for what, lines in statements.items():
@@ -167,4 +173,6 @@ def s3_outcome(step: Callable[[], object]) -> str:
     except ClientError as error:
         code = str(error.response["Error"]["Code"])
         return "refused" if code in REFUSED_S3 or code == "InvalidAccessKeyId" else f"fault: {code}"
+    except BotoCoreError as error:
+        return f"fault: {type(error).__name__}"
     return "allowed"

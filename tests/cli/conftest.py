@@ -10,6 +10,7 @@ import pytest
 from catalogue.load import load_fleet
 from cli.main import main
 from components.settings import SOURCES
+from sandbox.postgres import Account
 from sandbox.simulators.timeweb.serve import RunningTimeweb
 from tests.catalogue.fleets import FleetFolder
 
@@ -34,6 +35,8 @@ def tenantry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     for variable in [*SOURCES.values(), *(f"TENANTRY_{name}" for name in SETTINGS)]:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("TENANTRY_STATE", str(tmp_path / "state"))
+    # Found once for the whole process, so before PATH holds nothing.
+    Account.detect()
     monkeypatch.setenv("PATH", str(tmp_path / "programs"))
 
     def run(*words: str) -> Ran:
@@ -86,5 +89,6 @@ def catalogue(
     for name, value in timeweb.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TENANTRY_ADMIN_SECRET", "an-admin-secret")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "sandbox")
     (tmp_path / "fleet").mkdir()
     return Catalogue(FleetFolder(tmp_path / "fleet"), tmp_path / "state", timeweb)

@@ -60,12 +60,6 @@ class Declared:
     provider: str
     deleted_with: str
     needs: frozenset[str]
-    secret_outputs: frozenset[str]
-
-    @property
-    def chain(self) -> list[str]:
-        """The types from the outermost component to the resource's own."""
-        return self.urn.split("::")[2].split("$")
 
 
 @dataclass(frozen=True)
@@ -139,7 +133,6 @@ class _Recorder(MockMonitor):
                 provider=_name(request.provider.rpartition("::")[0]),
                 deleted_with=_name(request.deletedWith),
                 needs=frozenset(map(_name, request.dependencies)),
-                secret_outputs=frozenset(request.additionalSecretOutputs),
             )
         )
         outputs = inputs | ANSWERS.get(request.type, {})

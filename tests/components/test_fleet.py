@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from catalogue.errors import CatalogueError
 from components.settings import SettingsError
 from tests.components.program import SENTINEL, Program
 from tests.components.recorder import Declaration, Declared, Secret
@@ -202,6 +203,15 @@ def test_an_existing_object_is_taken_over_by_its_id(program: Program) -> None:
     assert declared["acme-bucket-1"].inputs["adopt"] == "42"
     assert "adopt" not in declared["customer-beta-cluster-1"].inputs
     assert "adopt" not in declared["beta-bucket-1"].inputs
+
+
+@pytest.mark.parametrize(
+    "section", ["database: {plan: timeweb-free, adopt: '4711'}", "storage: {plan: s3-standard, adopt: '4711'}"]
+)
+def test_an_object_that_cannot_be_taken_over_is_not_silently_made_anew(program: Program, section: str) -> None:
+    """Beside what is to be adopted a second, empty object would be made and paid for."""
+    with pytest.raises((CatalogueError, SettingsError), match="adopt"):
+        program.declare({"acme": section})
 
 
 def test_every_object_has_an_explicit_provider(program: Program) -> None:

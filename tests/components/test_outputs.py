@@ -75,6 +75,14 @@ def test_credentials_are_secrets_and_nothing_else_is(declared: Declaration) -> N
         assert "sentinel" not in repr(masked(tenant))
 
 
+def test_the_region_of_a_bucket_is_the_one_its_store_signs_for(program: Program) -> None:
+    """`s3:region` of the reference: a tenant that signs for another region is refused."""
+    program.config["s3:region"] = "eu-west-9"
+    declared = program.declare({"acme": "storage: {plan: s3-standard}"})
+    assert declared["s3"].inputs["region"] == "eu-west-9"
+    assert declared.tenants["acme"]["storage"]["region"] == "eu-west-9"
+
+
 def test_a_rename_changes_nothing_but_the_name(program: Program) -> None:
     """F22: a name may change freely."""
     before = program.declare({"acme": FREE})

@@ -110,3 +110,17 @@ def test_a_new_name_changes_nothing_but_the_outputs(small: World) -> None:
     assert not result.changed
     assert small.changes() == []
     assert small.tenants()["alpha"].name == "Alpha & Sons"
+
+
+def test_a_removed_tenants_own_cluster_is_deleted_with_all_that_is_in_it(small: World) -> None:
+    """G26, A29: what is inside a cluster that goes is not deleted one by one."""
+    assert [cluster["name"] for cluster in small.inventory()["clusters"]].count("customer-gamma") == 1
+    small.edit(lambda tenants: tenants["gamma"].update(state="terminated"))
+    up(small)
+    assert [cluster["name"] for cluster in small.inventory()["clusters"]].count("customer-gamma") == 1
+    small.edit(lambda tenants: tenants["gamma"].update(removed={"on": "2027-12-01", "backup": "b-18"}))
+    small.forget_requests()
+    up(small)
+    assert [cluster["name"] for cluster in small.inventory()["clusters"]].count("customer-gamma") == 0
+    assert [change.partition("/databases")[0] for change in small.changes()] == ["DELETE /api/v1"]
+    assert not small.engine().up(refresh=True).changed

@@ -206,7 +206,7 @@ def test_no_more_calls_run_at_once_than_allowed(embedded: Laboratory) -> None:
     assert 1 < most <= 3
 
 
-def test_a_thousand_resources_take_seconds(embedded: Laboratory) -> None:
+def test_the_time_of_a_run_grows_with_its_resources_and_no_faster(embedded: Laboratory) -> None:
     """Facts 2.5: no quadratic part of our own."""
     (embedded.project / "empty.py").write_text(
         "from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider\n"
