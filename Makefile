@@ -23,7 +23,7 @@ check: $(READY)
 	$(BIN)/mypy .
 
 e2e: $(READY)
-	$(BIN)/pytest -m e2e
+	$(BIN)/pytest -n 2 --dist loadfile -m e2e
 
 bench: $(READY)
 	$(BIN)/python -m examples.bench

@@ -44,6 +44,8 @@ class _Recorder:
     changes: dict[str, Change] = field(default_factory=dict)
     messages: dict[str, list[str]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    # Resources whose refresh has begun: its outcome comes with the event that ends it.
+    reading: set[str] = field(default_factory=set)
 
     def __call__(self, event: EngineEvent) -> None:
         if event.resource_pre_event is not None:
@@ -62,18 +64,21 @@ class _Recorder:
         operation = OPERATIONS.get(metadata.op)
         if operation is None or metadata.type == STACK_TYPE:
             return
-        if kind == "started" or metadata.op is OpType.REFRESH:
+        if metadata.op is OpType.REFRESH:
+            # A refresh before an `up` ends in the same words; what the `up` then does is what counts.
+            (self.reading.add if kind == "started" else self.reading.discard)(metadata.urn)
+        elif metadata.urn in self.reading:
+            self.reading.discard(metadata.urn)
+            self._record(metadata, refreshed(operation, metadata))
+        elif kind == "started":
             self._record(metadata, operation)
         self.on_event(Event(datetime.now(UTC), kind, metadata.urn, name_of(metadata.urn), operation))
 
     def _record(self, metadata: StepEventMetadata, operation: Operation) -> None:
         known = self.changes.get(metadata.urn)
-        if known is not None and known.operation == "replace":
+        # A replacement's parts are told one by one; and after a refresh, that the program changes nothing about it.
+        if known is not None and (known.operation == "replace" or operation == "same"):
             return
-        if operation == "refresh":
-            operation = refreshed(metadata)
-            if operation == "same" and known is not None:
-                return
         fields = tuple(sorted(metadata.diffs or ()))
         self.changes[metadata.urn] = Change(metadata.urn, metadata.type, name_of(metadata.urn), operation, fields)
 
@@ -86,11 +91,14 @@ class _Recorder:
         return (Failure("", "", sentence(whole)),) if whole else ()
 
 
-def refreshed(metadata: StepEventMetadata) -> Operation:
-    """What a refresh step found: gone, changed or the same."""
-    if metadata.new is None:
-        return "delete"
-    return "refresh" if metadata.detailed_diff or metadata.diffs else "same"
+def refreshed(found: Operation, metadata: StepEventMetadata) -> Operation:
+    """What a refresh found, by the operation on the state that ends it.
+
+    Components and providers are nothing that could be looked at, yet the CLI says "update" of each.
+    """
+    if not metadata.provider or metadata.type.startswith("pulumi:providers:"):
+        return "same"
+    return "refresh" if found == "update" else found
 
 
 def name_of(urn: str) -> str:

@@ -348,6 +348,18 @@ def test_all_fields_at_once_are_mended_and_edited(resources: Resources) -> None:
     assert not resources.up().changed
 
 
+def test_a_refresh_tells_what_is_other_than_the_state_says(resources: Resources) -> None:
+    """H5: drift is told per resource by a refresh alone, which changes nothing in the cloud."""
+    resources.restore()
+    updated(resources.up(refresh=True))
+    CLOUD_EDITS["cluster", "mark"](resources)
+    resources.world.forget_requests()
+    result = resources.world.engine().refresh()
+    assert [change.name for change in result.changes if change.operation == "refresh"] == ["cluster"]
+    assert resources.world.changes() == []
+    assert updated(resources.up()) == ["cluster"]
+
+
 def test_a_cluster_that_somebody_made_bigger_is_left_bigger_and_an_edit_to_smaller_is_refused(
     resources: Resources,
 ) -> None:

@@ -169,40 +169,6 @@ def test_two_runs_of_one_up_tell_what_either_did() -> None:
     assert (both.failures, both.seconds, both.ok) == ((failure,), 3.5, False)
 
 
-def metadata(
-    new: object, *, diffs: list[str] | None = None, detailed: dict[str, object] | None = None
-) -> StepEventMetadata:
-    return StepEventMetadata(
-        op=OpType.REFRESH,
-        urn=BUCKET,
-        type="a:type",
-        provider="",
-        old=None,
-        new=new,  # type: ignore[arg-type]  # only its presence counts
-        keys=None,
-        diffs=diffs,
-        detailed_diff=detailed,  # type: ignore[arg-type]  # only its presence counts
-    )
-
-
-@pytest.mark.parametrize(
-    ("step", "wanted"),
-    [
-        (metadata(None), "delete"),
-        (metadata(None, diffs=["name"]), "delete"),
-        (metadata({}, diffs=["name"]), "refresh"),
-        (metadata({}, detailed={"name": {}}), "refresh"),
-        (metadata({}, diffs=[], detailed={}), "same"),
-        (metadata({}), "same"),
-    ],
-    ids=["gone", "gone with a diff", "changed", "changed in detail", "unchanged", "nothing said"],
-)
-def test_a_refresh_says_whether_a_resource_is_gone_changed_or_the_same(
-    step: StepEventMetadata, wanted: Operation
-) -> None:
-    assert refreshed(step) == wanted
-
-
 def fleet(folder: Path) -> Fleet:
     storage = StoragePrice.model_validate(
         {
@@ -297,3 +263,20 @@ def test_the_real_cli_s_refusal_is_one_sentence(tmp_path: Path) -> None:
     assert str(refused.value).startswith("the Pulumi CLI refused to run stack 'prod': ")
     assert "\n" not in str(refused.value)
     assert "nowhere" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "provider", "wanted"),
+    [
+        ("same", "pulumi-python:dynamic/timeweb:Bucket", "urn::1", "same"),
+        ("update", "pulumi-python:dynamic/timeweb:Bucket", "urn::1", "refresh"),
+        ("delete", "pulumi-python:dynamic/timeweb:Bucket", "urn::1", "delete"),
+        ("update", "tenantry:storage:Timeweb", "", "same"),
+        ("update", "pulumi:providers:pulumi-python", "urn::1", "same"),
+    ],
+)
+def test_a_refresh_tells_only_of_what_can_be_looked_at(
+    found: Operation, kind: str, provider: str, wanted: Operation
+) -> None:
+    """As CLI 3.260 ends a refresh: with an "update" of every component and provider too."""
+    assert refreshed(found, StepEventMetadata(OpType.UPDATE, "urn:x", kind, provider)) == wanted
