@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from catalogue.document import Document, Items, Section, Value
 from catalogue.errors import KeyPath, Problem, did_you_mean, shown
+from catalogue.tenant import UNION_TAGS
 from catalogue.vocabulary import WRITTEN
 
 M = TypeVar("M", bound=BaseModel)
@@ -110,8 +111,8 @@ def _drop(here: "dict[str, Value] | list[Value] | Value", loc: KeyPath) -> None:
 def _problem(
     fault: ErrorDetails, model: type[BaseModel], document: Document, path: KeyPath, hidden: frozenset[str]
 ) -> Problem:
-    # Tags of unions stand in angle brackets: pydantic puts them into the location, the file does not have them.
-    inside = tuple(part for part in fault["loc"] if not (isinstance(part, str) and part.startswith("<")))
+    # Pydantic puts the tags of unions into the location; the file does not have them.
+    inside = tuple(part for part in fault["loc"] if part not in UNION_TAGS)
     if inside[-1:] == (KEY,):
         inside = inside[:-1]
     if inside[:1] and inside[0] in hidden:

@@ -108,12 +108,17 @@ class SecretReference(Entry):
     secret: Label
 
 
+# A blank is in no key of ours, so a tag is never taken for one.
+TEXT_TAG, REFERENCE_TAG = "a text", "a reference"
+UNION_TAGS = frozenset({TEXT_TAG, REFERENCE_TAG})
+
+
 def _kind_of_value(value: object) -> str:
-    return "<text>" if isinstance(value, str) else "<reference>"
+    return TEXT_TAG if isinstance(value, str) else REFERENCE_TAG
 
 
 EnvironmentValue = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[SecretReference, Tag("<reference>")], Discriminator(_kind_of_value)
+    Annotated[str, Tag(TEXT_TAG)] | Annotated[SecretReference, Tag(REFERENCE_TAG)], Discriminator(_kind_of_value)
 ]
 
 

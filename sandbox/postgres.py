@@ -225,6 +225,9 @@ class PostgresServer:
 
     def _launch(self, port: int) -> bool:
         parameters = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        if self._process is not None:
+            # It answers no more, so it is dead or dying: a child is reaped before its place is taken.
+            self._process.wait(_START_SECONDS)
         self._process = process = self._popen("postgres", "-D", str(self.data), "-p", str(port), *parameters)
         self._wait_until(lambda: process.poll() is not None or self._is_ready(process.pid), _START_SECONDS)
         if process.poll() is None and not self._is_ready(process.pid):

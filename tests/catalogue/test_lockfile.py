@@ -113,3 +113,8 @@ def test_later_generations_and_cells_are_kept(folder: FleetFolder) -> None:
     folder.write("tenants.yaml", "tenants:\n  acme: {database: {plan: timeweb-business}}\n")
     assert load_fleet(folder.path).placements == placements
     assert placements.cells == (1, 7)
+
+
+def test_a_name_in_angle_brackets_is_told_like_any_other(folder: FleetFolder) -> None:
+    folder.write("placements.yaml", "clusters:\n  <x: {}\n")
+    assert any("placements.yaml:2:" in str(problem) for problem in folder.problems())

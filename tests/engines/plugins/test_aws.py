@@ -1,7 +1,6 @@
 """The package `aws` of the embedded engine, through Pulumi's SDK, on a store that enforces keys and policies."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
@@ -57,20 +56,11 @@ TENANT = """
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    """One store for the tests of this module."""
-    server = S3Server()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def store(server: S3Server, tmp_path: Path) -> "Store":
+def store(s3: S3Server, tmp_path: Path) -> "Store":
     """An empty store and a project that talks to it."""
-    server.reset()
-    server.plain.set_signer(ROOT)
-    return Store(server, Laboratory(tmp_path, "embedded"))
+    s3.plain.set_signer(ROOT)
+    return Store(s3, Laboratory(tmp_path, "embedded"))
 
 
 class Store:
