@@ -235,9 +235,12 @@ def test_a_lock_from_another_host_is_not_broken(tmp_path: Path) -> None:
         pass
 
 
+# A shell starts what runs in its background with SIGINT ignored, and children inherit that.
 RUN = """
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from engines.embedded import EmbeddedEngine
 result = EmbeddedEngine(Path(sys.argv[1]), "dev", Path(sys.argv[2])).up()
 print([failure.message for failure in result.failures])
