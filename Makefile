@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # An f-string of an Output is an error, not a warning text in somebody's resource.
 export PULUMI_ERROR_OUTPUT_STRING := 1
 # A virtual environment of another project must not leak in.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check e2e bench clean
 .DELETE_ON_ERROR:

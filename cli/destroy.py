@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from catalogue.load import load_fleet
-from cli import options
+from catalogue.load import Fleet, load_fleet
+from cli import exit_codes, options
 from cli.confirm import confirm, confirm_name
 from cli.runs import finish, run_all, stacks
+from cli.terminal import complain
 
 
 def destroy(
@@ -29,6 +30,7 @@ def destroy(
     if including_data:
         confirm_name(f"This deletes every tenant's data in {', '.join(stacks(loaded, stack))}.", stack, typed=typed)
     else:
+        refuse_terminated(loaded)
         confirm(f"Delete what is not protected in {', '.join(stacks(loaded, stack))}?", yes=yes)
     results = run_all(
         loaded,
@@ -39,3 +41,14 @@ def destroy(
         json=json,
     )
     finish(results)
+
+
+def refuse_terminated(fleet: Fleet) -> None:
+    """A terminated tenant's data is unprotected until its removal is written down: a destroy would take it along."""
+    names = [name for name, tenant in sorted(fleet.tenants.items()) if tenant.declared and not tenant.protected]
+    if names:
+        complain(
+            f"nothing was deleted: {', '.join(names)} is terminated but not removed, so its data is unprotected and "
+            "would go; write `removed:` into the entry first, or use --including-data"
+        )
+        raise typer.Exit(exit_codes.REFUSED_BY_POLICY)

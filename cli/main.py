@@ -17,7 +17,7 @@ from cli.terminal import complain
 from cli.up import up
 from cli.validate import validate
 from cli.verify import verify
-from engines.engine import EngineError
+from engines.engine import EngineError, UserError
 from sandbox.start import SandboxError
 
 app = typer.Typer(
@@ -39,12 +39,15 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         app()
-    except (CatalogueError, SandboxError) as error:
+    except (CatalogueError, SandboxError, UserError) as error:
         complain(str(error))
         sys.exit(exit_codes.USER_ERROR)
     except EngineError as error:
         complain(str(error))
         sys.exit(exit_codes.ENGINE_ERROR)
+    except OSError as error:
+        complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+        sys.exit(exit_codes.USER_ERROR)
     except KeyboardInterrupt:
         complain("interrupted")
         sys.exit(130)

@@ -15,7 +15,7 @@ from cli.progress import shown
 from cli.terminal import complain, counts_text, emit, say
 from components.settings import PROJECT
 from engines.embedded import EmbeddedEngine
-from engines.engine import Engine, EngineError, Handler, Result
+from engines.engine import Engine, EngineError, Handler, Result, UserError
 from engines.pulumi_cli import PulumiCli
 
 Run = Callable[[Engine, Handler], Result]
@@ -26,8 +26,10 @@ def open_engine(name: EngineName, stack: str, fleet: Fleet) -> Engine:
     environ = {**os.environ, "TENANTRY_FLEET": str(fleet.folder.resolve())}
     available = PulumiCli.available(environ)
     if name is EngineName.pulumi and not available:
-        raise EngineError("there is no `pulumi` on PATH: install the Pulumi CLI, or use `--engine embedded`")
+        raise UserError("there is no `pulumi` on PATH: install the Pulumi CLI, or use `--engine embedded`")
     if name is EngineName.embedded or not available:
+        # What the CLI lacks a plugin for, this engine serves: a program that leaves it out would delete it.
+        environ.pop("TENANTRY_SANDBOX_WITHOUT", None)
         return EmbeddedEngine(PROJECT, stack, Path(environ.get("TENANTRY_STATE", PROJECT / ".tenantry")), environ)
     return PulumiCli(PROJECT, stack, environ)
 
@@ -39,7 +41,7 @@ def stacks(fleet: Fleet, stack: str) -> list[str]:
     """
     file = PROJECT / f"Pulumi.{stack}.yaml"
     if not file.exists():
-        raise EngineError(f"there is no Pulumi.{stack}.yaml beside Pulumi.yaml: create it, or name another stack")
+        raise UserError(f"there is no Pulumi.{stack}.yaml beside Pulumi.yaml: create it, or name another stack")
     config = (YAML(typ="safe").load(file) or {}).get("config") or {}
     if config.get("tenantry:baseStack") != stack:
         return [stack]

@@ -39,6 +39,8 @@ def isolation(
         faults = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()[:3])
         raise EngineError(f"the outputs of '{stack}' are not whole ({faults}): run `tenantry up` first") from error
     certificate = certify(tenants, neighbours=neighbours)
+    if not certificate.controls:
+        raise EngineError(f"nothing is proven: no tenant is served in stack '{stack}' on this engine (see --engine)")
     if json:
         emit(certificate.as_json())
     else:

@@ -14,6 +14,10 @@ class EngineError(Exception):
     """A run that could not be done; its text is one sentence for the user and holds no secret."""
 
 
+class UserError(EngineError):
+    """A run that the user asked for in a way that cannot be, before anything was begun."""
+
+
 @dataclass(frozen=True)
 class Change:
     """What a run did, or would do, with one resource.

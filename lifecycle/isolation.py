@@ -50,8 +50,8 @@ class Certificate:
 
     @property
     def holds(self) -> bool:
-        """Whether every control was allowed and every attempt refused."""
-        return not self.successes and not self.broken_controls
+        """Whether every control was allowed and every attempt refused; without a control nothing is proven."""
+        return bool(self.controls) and not self.successes and not self.broken_controls
 
     def as_json(self) -> dict[str, Any]:
         """`{"attempts": [...], "controls": [...], "successes": [...], "holds": true}`."""

@@ -1,6 +1,9 @@
 """What the tests share: a Timeweb simulator per test, the store behind it, and one whole sandbox per session."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,10 @@ from sandbox.simulators.timeweb.state import Delays
 from sandbox.start import ANY_PORTS, environment, start, stop
 
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
+
+# The request budget that a host's processes share is this run's own.
+os.environ["TENANTRY_RATE_DIR"] = tempfile.mkdtemp(prefix="tenantry-tests-")
+atexit.register(shutil.rmtree, os.environ["TENANTRY_RATE_DIR"], ignore_errors=True)
 
 TOKEN = "a-timeweb-token"
 SHORT = Delays(start=0.05, resize=0.05, power=0.05)

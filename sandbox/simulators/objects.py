@@ -36,6 +36,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
+        # It holds the simulated account's keys; what SQLite puts beside it takes its mode.
+        path.touch(mode=0o600)
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
         # Survives a killed process; only a crash of the whole machine could lose the last writes.

@@ -59,7 +59,7 @@ def test_a_stack_without_a_file_is_told_in_a_sentence(
 ) -> None:
     catalogue.folder.place()
     ran = tenantry(*command, "--stack", "nowhere", *catalogue.option())
-    assert ran.code == exit_codes.ENGINE_ERROR
+    assert ran.code == exit_codes.USER_ERROR
     assert ran.err == "there is no Pulumi.nowhere.yaml beside Pulumi.yaml: create it, or name another stack\n"
     assert catalogue.untouched()
 
@@ -93,6 +93,25 @@ def test_data_goes_only_with_the_stack_s_own_name(
     assert ran.err.startswith("nothing was deleted: ")
     assert "--confirm sandbox" in ran.err
     assert catalogue.untouched()
+
+
+def test_a_plain_destroy_is_refused_while_a_terminated_tenants_data_lies_unprotected(
+    tenantry: Tenantry, catalogue: Catalogue
+) -> None:
+    """G26: a terminated tenant keeps its data until its removal is written down."""
+    catalogue.folder.write("tenants.yaml", "tenants:\n  acme: {state: terminated, database: {plan: timeweb-free}}\n")
+    catalogue.folder.place()
+    ran = tenantry("destroy", *STACK, *catalogue.option(), "--yes")
+    assert (ran.code, ran.out) == (exit_codes.REFUSED_BY_POLICY, "")
+    assert "acme is terminated but not removed" in ran.err
+    assert catalogue.untouched()
+
+
+def test_a_stack_without_tenants_proves_nothing(tenantry: Tenantry, catalogue: Catalogue) -> None:
+    catalogue.folder.place()
+    ran = tenantry("verify", "isolation", *STACK, *catalogue.option(), "--json")
+    assert (ran.code, ran.out) == (exit_codes.ENGINE_ERROR, "")
+    assert "nothing is proven" in ran.err
 
 
 def test_a_stack_that_never_ran_has_no_outputs(tenantry: Tenantry, catalogue: Catalogue) -> None:

@@ -69,6 +69,8 @@ class Laboratory:
 
     def program(self, text: str) -> None:
         """Write the program; toys are imported already."""
+        # A program of the same length written within the same second would be taken for the cached one.
+        shutil.rmtree(self.project / "__pycache__", ignore_errors=True)
         (self.project / "__main__.py").write_text(HEADER + dedent(text), encoding="utf-8")
 
     @property

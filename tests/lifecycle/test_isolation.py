@@ -79,6 +79,10 @@ def test_a_certificate_holds_only_where_every_control_is_allowed_and_every_attem
     assert certificate.holds is (not successes and not broken)
 
 
+def test_a_certificate_without_a_control_does_not_hold() -> None:
+    assert not Certificate((), ()).holds
+
+
 def test_a_certificate_as_json_has_its_keys() -> None:
     """Design 3.2: JSON keys `attempts`, `controls`, `successes`."""
     told = json.loads(json.dumps(Certificate((CONTROL,), (ATTEMPT, ALLOWED_ATTEMPT)).as_json()))
