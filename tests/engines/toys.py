@@ -105,7 +105,7 @@ class ToyProvider(ResourceProvider):
     def outputs(self, identity: str, props: Props) -> Props:
         """Inputs and what the cloud made of them, among it a secret."""
         known = {key: value for key, value in props.items() if key in FIELDS}
-        return {**known, "url": f"toy://{props['name']}/{identity[:4]}", "key": f"key-of-{props['name']}"}
+        return {**known, "url": f"toy://{props['name']}/{identity}", "key": f"key-of-{props['name']}"}
 
     def create(self, props: Props) -> CreateResult:
         """Make a toy."""
