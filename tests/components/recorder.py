@@ -92,15 +92,15 @@ class Declaration:
 
 
 class _Answers(Mocks):
-    """Unused: the monitor answers by itself."""
+    """What the SDK asks for and the recorder never uses: `_Recorder` answers by itself, so a call here is a fault."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         """No resource passes here."""
-        raise NotImplementedError(args.name)
+        raise AssertionError(args.name)
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """Nothing is called."""
-        raise NotImplementedError(args.token)
+        raise AssertionError(args.token)
 
 
 class _Recorder(MockMonitor):

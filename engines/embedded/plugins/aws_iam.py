@@ -68,7 +68,8 @@ class Users:
         """Write the tags and the name; `forceDestroy` is only remembered."""
         wanted = self.normal(news)
         if wanted["name"] != id_:
-            raise NotImplementedError(f"user '{id_}' cannot be renamed by the embedded engine: use the Pulumi CLI")
+            # The name is the id, and an update keeps the id; our programs never change it, since it is also the mark.
+            raise ValueError(f"user '{id_}' cannot be renamed by the embedded engine: use the Pulumi CLI")
         self._tag(id_, self.normal(olds)["tags"], wanted["tags"])
         return _user_outputs(wanted, self._clients.iam.get_user(UserName=id_)["User"])
 

@@ -178,6 +178,13 @@ def test_the_same_policy_in_another_form_is_no_change(store: Store) -> None:
     assert document["Statement"][0]["Action"] == ["s3:GetObject"]
 
 
+def test_a_user_is_not_renamed(store: Store) -> None:
+    done(store.up())
+    result = store.up(TENANT.replace('name="prod-acme"', 'name="prod-other"'))
+    assert any("cannot be renamed" in failure.message for failure in result.failures)
+    assert [user["UserName"] for user in store.iam.list_users()["Users"]].count("prod-acme") == 1
+
+
 def test_a_key_is_switched_off_in_place(store: Store) -> None:
     done(store.up())
     changed = done(
