@@ -8,8 +8,9 @@
 """
 
 import re
-from dataclasses import dataclass
-from typing import Annotated, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator
 
@@ -32,6 +33,24 @@ class Mark:
 
     def __str__(self) -> str:
         return f"tenantry:{self.stack}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """An object at a vendor that carries our mark.
+
+    `type` is Pulumi's token (`pulumi-python:dynamic/timeweb:Cluster`), `name` the logical name in the mark, `id` the
+    vendor's, `what` one line for a reader. `holds_data` says that its removal may lose somebody's data. `size` is what
+    a price list knows it by (cpu, ram_gb, disk_gb; or a vendor's own word), `props` what its provider's `delete` needs.
+    """
+
+    type: str
+    name: str
+    id: str
+    what: str
+    holds_data: bool
+    size: Mapping[str, float | str] = field(default_factory=dict)
+    props: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def mark_in(text: str | None) -> str:

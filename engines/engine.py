@@ -111,3 +111,26 @@ class Engine(Protocol):
     def export(self) -> dict[str, Any]:
         """Answer Pulumi's deployment document {version: 3, deployment: {…}}, secrets encrypted."""
         ...
+
+    def import_state(self, document: Mapping[str, Any]) -> None:
+        """Replace the state by a document such as `export` gives, whole or not at all.
+
+        Refused are another version than 3, resources of another project or stack, and secrets that this stack's key
+        does not open.
+        """
+        ...
+
+    def break_lock(self) -> str:
+        """Break the lock of a run that is proven dead, and say whose it was; "" where there is none.
+
+        Raises EngineError, with process, host and age, while the owner lives or where it cannot be known.
+        """
+        ...
+
+    def configuration(self) -> Mapping[str, str]:
+        """Answer the stack's configuration by namespaced key, secrets in plain text: never to be shown."""
+        ...
+
+    def finds_ours(self, type_: str) -> bool:
+        """Whether a create of this type takes over an object that carries our mark instead of making another."""
+        ...

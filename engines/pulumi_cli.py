@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -156,6 +157,17 @@ def make_stack(project: Path, stack: str, environ: Mapping[str, str]) -> None:
         raise EngineError(f"`{' '.join(command)}` failed: {sentence([made.stderr])}")
 
 
+def describe_lock(file: Path) -> str:
+    """Say who holds a lock of the file backend. Raises `EngineError` unless its process has ended on this host."""
+    lock = json.loads(file.read_text(encoding="utf-8"))
+    owner = f"process {lock.get('pid')} on {lock.get('hostname')}, since {lock.get('timestamp')}"
+    if lock.get("hostname") != socket.gethostname():
+        raise EngineError(f"the stack is locked by {owner}: if that run is dead, remove the file {file}")
+    if Path(f"/proc/{lock.get('pid')}").exists():
+        raise EngineError(f"the stack is locked by {owner}, which is alive: wait for it")
+    return owner
+
+
 class PulumiCli:
     """One stack of the project in `project`, run by the `pulumi` on PATH."""
 
@@ -246,6 +258,38 @@ class PulumiCli:
     def export(self) -> dict[str, Any]:
         """Answer Pulumi's deployment document, secrets encrypted."""
         return self._ask(["stack", "export"])
+
+    def import_state(self, document: Mapping[str, Any]) -> None:
+        """Replace the state by a document such as `export` gives; the CLI checks whose it is."""
+        deployment = automation.Deployment(version=document.get("version"), deployment=document.get("deployment"))
+        try:
+            self._stack.import_stack(deployment)
+        except automation.CommandError as error:
+            raise EngineError(self._refusal(error)) from error
+
+    def break_lock(self) -> str:
+        """Break the lock of a run that is proven dead, and say whose it was; "" where there is none."""
+        owners = [describe_lock(lock) for lock in self._locks()]
+        if owners:
+            self._stack.cancel()
+        return "; ".join(owners)
+
+    def configuration(self) -> Mapping[str, str]:
+        """Answer the stack's configuration by namespaced key, secrets in plain text: never to be shown."""
+        return {key: setting.value for key, setting in self._stack.get_all_config().items() if setting.value}
+
+    def finds_ours(self, type_: str) -> bool:
+        """Whether a create of this type takes over an object that carries our mark: plugins just make another."""
+        return type_.startswith("pulumi-python:")
+
+    def _locks(self) -> list[Path]:
+        """The locks that a file backend keeps of this stack, a JSON file for each run."""
+        backend = self._environ.get("PULUMI_BACKEND_URL", "")
+        if not backend.startswith("file://"):
+            return []
+        project = self._stack.workspace.project_settings().name
+        locks = Path(backend.removeprefix("file://")) / ".pulumi" / "locks" / "organization" / project / self._name
+        return sorted(locks.glob("*.json"))
 
     def _ask(self, arguments: list[str]) -> dict[str, Any]:
         """What a command of the CLI answers in JSON."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.embedded.deployment import Options
-from engines.embedded.lock import locked
+from engines.embedded.imported import read_document
+from engines.embedded.lock import break_lock, locked
 from engines.embedded.masking import MASK
 from engines.embedded.passes import Pass, run_pass
 from engines.embedded.properties import Secret, Value
@@ -98,6 +99,30 @@ class EmbeddedEngine:
         stack = self._open()
         return stack.folder.document(stack.load(), stack.salt)
 
+    def import_state(self, document: Mapping[str, Any]) -> None:
+        """Replace the state by a document such as `export` gives, whole or not at all."""
+        with locked(self._lock, self._now, lambda _text: None):
+            stack = self._open()
+            state = read_document(document, stack)
+            # A journal that a dead run left belongs to the state that goes.
+            stack.folder.save(state, stack.salt)
+
+    def break_lock(self) -> str:
+        """Break the lock of a run that is proven dead, and say whose it was; "" where there is none."""
+        return break_lock(self._lock, self._now)
+
+    def configuration(self) -> Mapping[str, str]:
+        """Answer the stack's configuration by namespaced key, secrets in plain text: never to be shown."""
+        return self._open().config.values
+
+    def finds_ours(self, type_: str) -> bool:  # noqa: ARG002 - it holds for dynamic providers and plugins alike
+        """Whether a create of this type takes over an object that carries our mark: here every one does."""
+        return True
+
+    @property
+    def _lock(self) -> Path:
+        return self._state_folder / f"{self._name}.lock"
+
     def _open(self) -> Stack:
         return open_stack(
             self._project,
@@ -115,7 +140,7 @@ class EmbeddedEngine:
         def warn(text: str) -> None:
             on_event(Event(self._now(), "message", message=f"warning: {text}"))
 
-        with locked(self._state_folder / f"{self._name}.lock", self._now, warn):
+        with locked(self._lock, self._now, warn):
             stack = self._open()
             state = stack.load()
             # What a run that died has journalled becomes the state that this one starts from.

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,6 +35,30 @@ def locked(path: Path, now: Callable[[], datetime], warn: Callable[[str], None])
             _write(file, "")
 
 
+def break_lock(path: Path, now: Callable[[], datetime]) -> str:
+    """Break the lock of a run that died on this host and say whose it was; "" where nobody left one.
+
+    Raises StateError for a run that goes on, and for one on another host.
+    """
+    if not path.exists():
+        return ""
+    with path.open("r+", encoding="utf-8") as file:
+        note = _note(file)
+        owner = _described(note, now())
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateError(f"the stack is locked by another run{owner}, which is alive: wait for it") from None
+        if note and note.get("host") != socket.gethostname():
+            raise StateError(_elsewhere(owner, path))
+        _write(file, "")
+    return owner.strip(" ()")
+
+
+def _elsewhere(owner: str, path: Path) -> str:
+    return f"the stack is locked{owner}: if that run is dead, empty the file {path}"
+
+
 def _note(file: IO[str]) -> Mapping[str, Any]:
     file.seek(0)
     try:
@@ -48,14 +72,24 @@ def _break(note: Mapping[str, Any], path: Path, warn: Callable[[str], None]) -> 
     if not note:
         return
     if note.get("host") != socket.gethostname():
-        raise StateError(f"the stack is locked{_described(note)}: if that run is dead, empty the file {path}")
+        raise StateError(_elsewhere(_described(note), path))
     warn(f"the last run{_described(note)} died without an end: its lock is broken and its journal replayed")
 
 
-def _described(note: Mapping[str, Any]) -> str:
+def _described(note: Mapping[str, Any], now: datetime | None = None) -> str:
+    """Say in brackets who wrote a note, and with `now` also how long ago."""
     if not note:
         return ""
-    return f" (process {note.get('pid')} on {note.get('host')}, since {note.get('since')})"
+    age = "" if now is None else _age(str(note.get("since")), now)
+    return f" (process {note.get('pid')} on {note.get('host')}, since {note.get('since')}{age})"
+
+
+def _age(since: str, now: datetime) -> str:
+    try:
+        seconds = (now - datetime.fromisoformat(since)).total_seconds()
+    except (ValueError, TypeError):
+        return ""
+    return f", {timedelta(seconds=max(0, round(seconds)))} ago"
 
 
 def _write(file: IO[str], text: str) -> None:

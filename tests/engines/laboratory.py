@@ -12,7 +12,7 @@ from typing import Any, Literal
 from engines.embedded import EmbeddedEngine
 from engines.embedded.passphrase import open_crypter
 from engines.embedded.properties import SIGNATURE
-from engines.engine import Engine, Operation, Result
+from engines.engine import Operation, Result
 from tests.engines.command_line import CommandLine
 
 Kind = Literal["embedded", "pulumi"]
@@ -74,7 +74,7 @@ class Laboratory:
         (self.project / "__main__.py").write_text(HEADER + dedent(text), encoding="utf-8")
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> CommandLine | EmbeddedEngine:
         """The engine under test."""
         return self.cli if self.kind == "pulumi" else self.embedded
 
