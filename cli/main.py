@@ -2,35 +2,39 @@
 
 import logging
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
 from catalogue.errors import CatalogueError
 from cli import exit_codes
-from cli.destroy import destroy
-from cli.outputs import outputs
-from cli.place import place
-from cli.preview import preview
-from cli.refresh import refresh
-from cli.sandbox import sandbox
 from cli.terminal import complain
-from cli.up import up
-from cli.validate import validate
-from cli.verify import verify
 from engines.engine import EngineError, UserError
-from sandbox.start import SandboxError
+from sandbox.errors import SandboxError
 
-app = typer.Typer(
-    name="tenantry",
-    help="A fleet of tenants as code: databases, buckets and credentials from one YAML catalogue.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-for command in (validate, place, preview, up, refresh, destroy, outputs):
-    app.command()(command)
-app.add_typer(verify, name="verify")
-app.add_typer(sandbox, name="sandbox")
+# Each is a module of `cli` that holds the command, or the group of commands, of its own name.
+VERBS = ("validate", "place", "preview", "up", "refresh", "destroy", "outputs", "verify", "sandbox")
+
+
+def application(verbs: Sequence[str] = VERBS) -> typer.Typer:
+    """The command with these verbs. Only their modules are imported: those of all take seconds."""
+    app = typer.Typer(
+        name="tenantry",
+        help="A fleet of tenants as code: databases, buckets and credentials from one YAML catalogue.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    # With a callback a single verb stays a word of its own.
+    app.callback()(lambda: None)
+    for verb in verbs:
+        command = getattr(import_module(f"cli.{verb}"), verb)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=verb)
+        else:
+            app.command()(command)
+    return app
 
 
 def main() -> None:
@@ -38,7 +42,7 @@ def main() -> None:
     # What providers warn of, on the embedded engine, is for the user: the sentence and nothing else.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        app()
+        application([verb for verb in VERBS if verb in sys.argv[1:2]] or VERBS)()
     except (CatalogueError, SandboxError, UserError) as error:
         complain(str(error))
         sys.exit(exit_codes.USER_ERROR)

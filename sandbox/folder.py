@@ -10,15 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from sandbox.errors import SandboxError
 from sandbox.postgres import Account
 from sandbox.simulators.timeweb.state import new_access_key, new_secret_key
 
+# Of the object store.
+REGION = "ru-1"
 _LOCK_ATTEMPTS = 20
 _LOCK_PAUSE = 0.05
-
-
-class SandboxError(Exception):
-    """The sandbox cannot do what was asked; one sentence for the user."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
 from sandbox.faults import SWITCHES, Fault, FaultBox
-from sandbox.s3_account import REGION, S3Account, forget_everything
+from sandbox.folder import REGION
+from sandbox.s3_account import S3Account, forget_everything
 from sandbox.simulators.control import FaultOrder
 from sandbox.simulators.gate import CONTROL_PREFIX
 from sandbox.simulators.server import HOST, bind

@@ -6,9 +6,9 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.s3.models import FakeKey, s3_backends
 
+from sandbox.folder import REGION
 from sandbox.simulators.timeweb.storage import Login, Usage
 
-REGION = "ru-1"
 _PARTITION = "aws"
 _EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox.cluster_servers import PostgresServers
-from sandbox.folder import Description, Layout, SandboxError
+from sandbox.errors import SandboxError
+from sandbox.folder import Description, Layout
 from sandbox.ports import Ports
 from sandbox.s3 import S3Server
 from sandbox.simulators.server import PortTakenError

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 
 from sandbox.cluster_servers import stop_orphans
-from sandbox.folder import Description, Layout, SandboxError
+from sandbox.errors import SandboxError
+from sandbox.folder import REGION, Description, Layout
 from sandbox.ports import ANY_PORTS, DEFAULT_PORTS, Ports
-from sandbox.s3 import REGION
 
 __all__ = [
     "ANY_PORTS",

@@ -12,7 +12,7 @@ from typer._click.core import Command
 from typer._click.exceptions import MissingParameter, UsageError
 from typer.core import TyperGroup
 
-from cli.main import app
+from cli.main import application
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
@@ -21,7 +21,7 @@ SPANS = re.compile(r"`(?:\.venv/bin/)?tenantry ((?:[^`\\]|\\.)+)`")
 TYPED = re.compile(r"^\$ .*?(?:\.venv/bin/)?\btenantry ([^)\n]+)", re.MULTILINE)
 OPTIONS = re.compile(r"`(--[a-z][^`]*)`")
 ROW = re.compile(r"^\| `tenantry ([a-z ]+)[^`]*` \|.*$", re.MULTILINE)
-ROOT = typer.main.get_command(app)
+ROOT = typer.main.get_command(application())
 
 
 def commands() -> Iterator[tuple[str, ...]]:
