@@ -136,6 +136,9 @@ class _Loading:
             if cluster.plan not in plans.database:
                 gone = f"plan {cluster.plan} is gone from plans.yaml: put it back, or run `tenantry place --drop-empty`"
                 self.problems.append(self.lock.problem(("clusters", name), gone))
+            elif plans.database[cluster.plan].pooled and cluster.pooler is None:
+                missing = f"plan {cluster.plan} has a pooler, and the cluster no number of one: run `tenantry place`"
+                self.problems.append(self.lock.problem(("clusters", name), missing))
         for tenant_id, placement in place(tenants, plans, placements).tenants.items():
             old = placements.tenants.get(tenant_id, TenantPlacement()).sections
             for section, placed in placement.sections.items():

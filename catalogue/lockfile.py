@@ -92,6 +92,7 @@ def placements_findings(placements: Placements, plans: Plans) -> Iterator[Findin
         if held > TENANTS_PER_CELL:
             yield ("tenants",), f"cell {cell} holds {held} tenants, at most {TENANTS_PER_CELL}: {WAY_OUT}"
     yield from _budget_findings(placements, plans)
+    yield from _pooler_findings(placements)
 
 
 def _expected_name(name: str, cluster: ClusterPlacement) -> str:
@@ -127,3 +128,12 @@ def _budget_findings(placements: Placements, plans: Plans) -> Iterator[Finding]:
         if needed > cap:
             too_many = f"its tenants may open {needed} of {cap} connections"
             yield ("clusters", name), f"{too_many}: undo the edit of plan {plan.name}, or {WAY_OUT}"
+
+
+def _pooler_findings(placements: Placements) -> Iterator[Finding]:
+    """Numbers of poolers, and with them ports, that two clusters have."""
+    first: dict[int, str] = {}
+    for name, cluster in sorted(placements.clusters.items()):
+        if cluster.pooler is not None and (other := first.setdefault(cluster.pooler, name)) != name:
+            taken = f"pooler {cluster.pooler} is that of cluster '{other}' too"
+            yield ("clusters", name, "pooler"), f"{taken}: remove the key of the newer one, and run `tenantry place`"

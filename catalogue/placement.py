@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heappop, heappush
+from itertools import count
 
 from catalogue.names import dedicated_cluster_name, shared_cluster_name
 from catalogue.plan import DatabasePlan, Plans, StoragePlan
@@ -15,7 +16,7 @@ TENANTS_PER_CELL = 100
 
 
 class ClusterPlacement(Entry):
-    """A cluster and its pins; `tenant` is whom a dedicated one serves."""
+    """A cluster and its pins; `tenant` is whom a dedicated one serves, `pooler` its number among the poolers."""
 
     cell: Count
     plan: PlanName
@@ -25,6 +26,7 @@ class ClusterPlacement(Entry):
     version: Count
     generation: Count = 1
     tenant: Maybe[TenantId] = None
+    pooler: Maybe[Count] = None
 
 
 class Placed(Entry):
@@ -88,18 +90,43 @@ class Placements:
         return {number: Placements(clusters[number], tenants[number]) for number in self.cells}
 
 
-def tightest(placements: Placements, plans: Plans) -> tuple[str, int, int] | None:
-    """The shared cluster nearest to its capacity, with its tenants and its places; None without shared clusters.
+@dataclass(frozen=True)
+class Occupancy:
+    """How full a shared cluster is; `open` is the most connections its tenants can have, of the `cap` it takes."""
+
+    cluster: str
+    tenants: int
+    places: int
+    open: int
+    cap: int
+    reserve: int
+    pooled: bool
+
+
+def tightest(placements: Placements, plans: Plans) -> Occupancy | None:
+    """The shared cluster nearest to its capacity; None without shared clusters.
 
     A cluster's capacity is what its plan promises or its connection budget allows, whichever is less.
     """
     served = Counter(placed.database.cluster for placed in placements.tenants.values() if placed.database)
-    shared = [
-        (name, served[name], plans.database[cluster.plan].capacity)
+    shared = (
+        _occupancy(name, served[name], plans.database[cluster.plan])
         for name, cluster in sorted(placements.clusters.items())
         if cluster.mode == "shared" and cluster.plan in plans.database
-    ]
-    return max(shared, key=lambda found: found[1] / found[2], default=None)
+    )
+    return max(shared, key=lambda found: found.tenants / found.places, default=None)
+
+
+def _occupancy(cluster: str, tenants: int, plan: DatabasePlan) -> Occupancy:
+    return Occupancy(
+        cluster=cluster,
+        tenants=tenants,
+        places=plan.capacity,
+        open=plan.connections_of(tenants),
+        cap=plan.connections.cap,
+        reserve=plan.connections.reserve,
+        pooled=plan.pooled,
+    )
 
 
 Contradiction = tuple[str, str, object, object]
@@ -208,7 +235,17 @@ class _Board:
     def placements(self, *, drop_empty: bool) -> Placements:
         """What came of it."""
         empty = {name for name, cluster in self._clusters.items() if not self._served[name]} if drop_empty else set()
-        return Placements({name: held for name, held in self._clusters.items() if name not in empty}, self._tenants)
+        kept = {name: held for name, held in self._clusters.items() if name not in empty}
+        return Placements(kept | self._poolers(kept), self._tenants)
+
+    def _poolers(self, clusters: Mapping[str, ClusterPlacement]) -> dict[str, ClusterPlacement]:
+        """Clusters of pooled plans that have no pooler yet, with the lowest free numbers."""
+        pooled = {name for name, plan in self._plans.database.items() if plan.pooled and plan.mode == "shared"}
+        without = [name for name, held in clusters.items() if held.plan in pooled and held.pooler is None]
+        waiting = sorted(without, key=_shared_number)
+        taken = {cluster.pooler for cluster in clusters.values()}
+        free = (number for number in count(1) if number not in taken)
+        return {name: clusters[name].model_copy(update={"pooler": next(free)}) for name in waiting}
 
     def _place_database(self, tenant: Tenant, plan: DatabasePlan, cell: int | None) -> Placed:
         region = (tenant.database.region if tenant.database else None) or plan.regions[0]

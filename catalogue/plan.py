@@ -47,6 +47,11 @@ class Connections(Entry):
     reserve: Annotated[int, Field(ge=0)] = 5
     pool: Count = 20
 
+    @property
+    def budget(self) -> int:
+        """What all tenants of a cluster have together, and a pooler's own total."""
+        return self.cap - self.reserve
+
 
 class Backups(Entry):
     """What the plan promises; `keep` counts copies, and days where the interval is `day`."""
@@ -86,16 +91,19 @@ class DatabasePlan(Entry):
     @property
     def connection_limit(self) -> int:
         """A tenant's pool, and the limit of its login role."""
-        fair = (self.connections.cap - self.connections.reserve) // self.tenants_per_cluster
-        return max(1, min(self.connections.pool, fair))
+        return max(1, min(self.connections.pool, self.connections.budget // self.tenants_per_cluster))
 
     @property
     def capacity(self) -> int:
         """Tenants that a cluster takes: without a pooler no more than the sum of their limits allows."""
         if self.pooled:
             return self.tenants_per_cluster
-        budget = self.connections.cap - self.connections.reserve
-        return min(self.tenants_per_cluster, budget // self.connection_limit)
+        return min(self.tenants_per_cluster, self.connections.budget // self.connection_limit)
+
+    def connections_of(self, tenants: int) -> int:
+        """The most connections that so many tenants of one cluster can have open at once."""
+        limits = tenants * self.connection_limit
+        return min(limits, self.connections.budget) if self.pooled else limits
 
 
 class StoragePlan(Entry):
@@ -173,4 +181,11 @@ def _connection_findings(plan: DatabasePlan) -> Iterable[Finding]:
         yield (
             ("connections",),
             f"pool {connections.pool} + reserve {connections.reserve} exceed the cap of {connections.cap} connections",
+        )
+    if plan.pooled and plan.mode == "dedicated":
+        yield ("pooled",), "a dedicated cluster shares its connections with nobody: write false or remove the key"
+    if plan.pooled and connections.reserve == 0:
+        yield (
+            ("connections", "reserve"),
+            "a full pooler takes all the others: keep at least 1 connection for us",
         )

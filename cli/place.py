@@ -1,12 +1,13 @@
 """`tenantry place`: gives new tenants their cell and cluster; never moves one that is placed."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from catalogue.load import load_fleet
 from catalogue.lockfile import write_placements
-from catalogue.placement import Placements, tightest
+from catalogue.placement import Occupancy, Placements, tightest
 from catalogue.placement import place as assign
 from cli import exit_codes, options
 from cli.terminal import emit, say
@@ -30,14 +31,23 @@ def place(
     if stale and not check:
         write_placements(fleet / "placements.yaml", placements)
     new = sorted(set(placements.tenants) - set(loaded.placements.tenants))
+    found = tightest(placements, loaded.plans)
     if json:
-        emit({"stale": stale, "new_tenants": new, "clusters": len(placements.clusters), "written": stale and not check})
+        counts = {"stale": stale, "new_tenants": new, "clusters": len(placements.clusters)}
+        emit(counts | {"written": stale and not check, "tightest": asdict(found) if found else None})
     else:
         say(_sentence(placements, new, stale=stale, check=check))
-        if found := tightest(placements, loaded.plans):
-            say(f"tightest cluster: {found[0]} with {found[1]} of {found[2]} places taken")
+        if found:
+            say(_tightest(found))
     if stale and check:
         raise typer.Exit(exit_codes.CHANGES_PENDING)
+
+
+def _tightest(found: Occupancy) -> str:
+    places = f"tightest cluster: {found.cluster} with {found.tenants} of {found.places} places taken"
+    how = "through its pooler" if found.pooled else "together"
+    kept = f"{found.reserve} are kept for us"
+    return f"{places}; its tenants open at most {found.open} of {found.cap} connections {how}, {kept}"
 
 
 def _sentence(placements: Placements, new: list[str], *, stale: bool, check: bool) -> str:

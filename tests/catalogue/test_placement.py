@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from catalogue.load import load_fleet
-from catalogue.placement import Placements, TenantPlacement, place, tightest
+from catalogue.placement import Occupancy, Placements, TenantPlacement, place, tightest
 from catalogue.plan import Plans
 from catalogue.tenant import DatabaseSection, Removed, State, StorageSection, Tenant
 from tests.catalogue.fleets import FleetFolder
@@ -69,7 +69,7 @@ def test_a_tenant_gets_a_numbered_cluster_a_cell_and_all_pins(plans: Plans) -> N
     }
     cluster = placements.clusters["shared-free-1"]
     assert cluster.tenant is None
-    assert cluster.model_dump(exclude={"tenant"}) == acme.database.model_dump(exclude={"cluster"})
+    assert cluster.model_dump(exclude={"tenant", "pooler"}) == acme.database.model_dump(exclude={"cluster"})
 
 
 def test_a_dedicated_cluster_is_its_tenants_own(plans: Plans) -> None:
@@ -92,8 +92,7 @@ def test_a_cluster_that_is_full_is_followed_by_the_next_number(plans: Plans, pla
 
 def test_with_a_pooler_a_free_cluster_holds_its_hundred(plans: Plans) -> None:
     """A39."""
-    pooled = plans.database["timeweb-free"].model_copy(update={"pooled": True})
-    clusters = _clusters(place(_many(100, "timeweb-free"), Plans({pooled.name: pooled}, {}), Placements()))
+    clusters = _clusters(place(_many(100, "timeweb-free"), _pooled(plans, "timeweb-free"), Placements()))
     assert set(clusters.values()) == {"shared-free-1"}
 
 
@@ -249,6 +248,47 @@ def test_an_empty_fleet_has_the_stack_itself_as_its_only_cell() -> None:
 def test_the_tightest_cluster_is_the_one_nearest_to_its_capacity(plans: Plans) -> None:
     """A40: an operator sees which cluster fills up first, by the connection budget where that is smaller (A39)."""
     placements = place({**_many(5, "timeweb-free"), "pro": _tenant("pro", "timeweb-pro-plus")}, plans, Placements())
-    assert tightest(placements, plans) == ("shared-pro-plus-1", 1, 3)
-    assert tightest(place(_many(94, "timeweb-free"), plans, Placements()), plans) == ("shared-free-1", 94, 95)
+    assert tightest(placements, plans) == Occupancy("shared-pro-plus-1", 1, 3, 20, 100, 5, pooled=False)
+    crowded = place(_many(94, "timeweb-free"), plans, Placements())
+    assert tightest(crowded, plans) == Occupancy("shared-free-1", 94, 95, 94, 100, 5, pooled=False)
     assert tightest(Placements(), plans) is None
+
+
+def test_a_full_cluster_behind_a_pooler_opens_no_more_than_the_pooler_s_total(plans: Plans) -> None:
+    """A39, A40, G9."""
+    full = place(_many(100, "timeweb-free"), _pooled(plans, "timeweb-free"), Placements())
+    assert tightest(full, _pooled(plans, "timeweb-free")) == Occupancy(
+        "shared-free-1", 100, 100, 95, 100, 5, pooled=True
+    )
+
+
+def test_each_cluster_of_a_pooled_plan_gets_a_pooler_s_number_of_its_own_and_keeps_it(plans: Plans) -> None:
+    """A38, A40: the number is the pooler's port, so it is no other cluster's and never changes."""
+    both = _pooled(_pooled(plans, "timeweb-pro"), "timeweb-pro-plus")
+    tenants = _many(21, "timeweb-pro")
+    placements = place(tenants, both, Placements())
+    assert _poolers(placements) == {"shared-pro-1": 1, "shared-pro-2": 2, "shared-pro-3": 3}
+    more = place(tenants | {"a": _tenant("a", "timeweb-pro-plus")}, both, placements)
+    assert _poolers(more) == {**_poolers(placements), "shared-pro-plus-1": 4}
+    without = Placements({name: held for name, held in more.clusters.items() if name != "shared-pro-2"}, {})
+    assert _poolers(place(_many(30, "timeweb-pro"), both, without))["shared-pro-4"] == 2
+
+
+def test_a_plan_that_becomes_pooled_numbers_its_clusters_and_one_that_is_no_more_keeps_the_numbers(
+    plans: Plans,
+) -> None:
+    tenants = _many(2, "timeweb-pro")
+    before = place(tenants, plans, Placements())
+    assert _poolers(before) == {"shared-pro-1": None}
+    pooled = place(tenants, _pooled(plans, "timeweb-pro"), before)
+    assert _poolers(pooled) == {"shared-pro-1": 1}
+    assert place(tenants, plans, pooled) == pooled
+
+
+def _pooled(plans: Plans, name: str) -> Plans:
+    pooled = plans.database[name].model_copy(update={"pooled": True})
+    return Plans({**plans.database, name: pooled}, plans.storage)
+
+
+def _poolers(placements: Placements) -> dict[str, int | None]:
+    return {name: cluster.pooler for name, cluster in placements.clusters.items()}

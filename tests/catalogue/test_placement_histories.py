@@ -15,8 +15,10 @@ CELL_SIZE = 4
 REGIONS = ("ru-1", "ru-3")
 
 
-def _shared(name: str, places: int) -> DatabasePlan:
-    return DatabasePlan(name=name, provider="timeweb", mode="shared", regions=REGIONS, tenants_per_cluster=places)
+def _shared(name: str, places: int, *, pooled: bool = False) -> DatabasePlan:
+    return DatabasePlan(
+        name=name, provider="timeweb", mode="shared", regions=REGIONS, tenants_per_cluster=places, pooled=pooled
+    )
 
 
 def _dedicated(name: str) -> DatabasePlan:
@@ -28,7 +30,7 @@ PLANS = Plans(
         plan.name: plan
         for plan in (
             _shared("timeweb-two", 2),
-            _shared("timeweb-three", 3),
+            _shared("timeweb-three", 3, pooled=True),
             _dedicated("timeweb-big"),
             _dedicated("timeweb-huge"),
         )
@@ -98,6 +100,8 @@ def _assert_limits_hold(tenants: dict[str, Tenant], placements: Placements) -> N
         assert placements.tenants[name].sections.keys() == wanted
     assert list(placements_findings(placements, PLANS)) == []
     assert max(Counter(tenant.cell for tenant in placements.tenants.values()).values(), default=0) <= CELL_SIZE
+    for cluster in placements.clusters.values():
+        assert (cluster.pooler is not None) is PLANS.database[cluster.plan].pooled
     served = Counter(tenant.database.cluster for tenant in placements.tenants.values() if tenant.database)
     assert all(count <= PLANS.database[placements.clusters[str(name)].plan].capacity for name, count in served.items())
 

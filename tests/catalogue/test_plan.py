@@ -142,6 +142,16 @@ REFUSED = {
         "cap: 20, reserve: 5, pool: 20",
         f"{FREE}.connections: pool 20 + reserve 5 exceed the cap of 20 connections",
     ),
+    "a pooler before a dedicated cluster": (
+        'database_gb: "170"\n    connections: {cap: 100, reserve: 5, pool: 20}\n    pooled: false',
+        'database_gb: "170"\n    connections: {cap: 100, reserve: 5, pool: 20}\n    pooled: true',
+        f"{BUSINESS}.pooled: a dedicated cluster shares its connections with nobody: write false or remove the key",
+    ),
+    "a pooler that leaves nothing": (
+        "connections: {cap: 100, reserve: 5, pool: 20}\n    pooled: false",
+        "connections: {cap: 100, reserve: 0, pool: 20}\n    pooled: true",
+        f"{FREE}.connections.reserve: a full pooler takes all the others: keep at least 1 connection for us",
+    ),
     "an unquoted amount": (
         'amount: "490.00"',
         "amount: 490.00",

@@ -12,7 +12,10 @@ from tests.cli.conftest import Catalogue, Tenantry
 PROJECT = Path(__file__).resolve().parent.parent.parent
 BETA = "  beta: {database: {plan: timeweb-business}}\n"
 STALE = "placements.yaml is stale: 1 tenants on 1 clusters, 1 tenants new"
-TIGHTEST = "tightest cluster: shared-free-1 with 1 of 95 places taken"
+TIGHTEST = (
+    "tightest cluster: shared-free-1 with 1 of 95 places taken; "
+    "its tenants open at most 1 of 100 connections together, 5 are kept for us"
+)
 FAULTY = """\
 tenants:
   acme:
@@ -122,7 +125,18 @@ def test_place_check_finds_a_new_tenant_beside_placed_ones(tenantry: Tenantry, c
     catalogue.folder.write("tenants.yaml", text + BETA)
     ran = tenantry("place", *catalogue.option(), "--check", "--json")
     assert ran.code == 4
-    assert json.loads(ran.out) == {"stale": True, "new_tenants": ["beta"], "clusters": 2, "written": False}
+    told = json.loads(ran.out)
+    tightest = told.pop("tightest")
+    assert told == {"stale": True, "new_tenants": ["beta"], "clusters": 2, "written": False}
+    assert tightest == {
+        "cluster": "shared-free-1",
+        "tenants": 1,
+        "places": 95,
+        "open": 1,
+        "cap": 100,
+        "reserve": 5,
+        "pooled": False,
+    }
     assert catalogue.placements.read_bytes() == written
 
 
