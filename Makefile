@@ -8,7 +8,7 @@ export PULUMI_ERROR_OUTPUT_STRING := 1
 # A virtual environment of another project must not leak in.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check e2e bench clean
+.PHONY: demo test check e2e bench docs clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -27,6 +27,10 @@ e2e: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m examples.bench
+
+# The reference is written from the models, the commands and the tables of the code.
+docs: $(READY)
+	$(BIN)/python -m docs.generate
 
 clean:
 	rm -rf $(VENV)

@@ -19,34 +19,53 @@ class ClusterPlacement(Entry):
     """A cluster and its pins; `tenant` is whom a dedicated one serves, `pooler` its number among the poolers."""
 
     cell: Count
+    """the cell it is in: cell 1 is the base stack, cell 2 stack `<base>-2`"""
     plan: PlanName
+    """plan that it was made for; with a dedicated one it follows the tenant's plan"""
     region: Label
+    """pin"""
     provider: Label
+    """pin"""
     mode: Mode
+    """pin"""
     version: Count
+    """pin: major version of the engine"""
     generation: Count = 1
+    """counts the clusters that had this name"""
     tenant: Maybe[TenantId] = None
+    """whom a dedicated cluster serves"""
     pooler: Maybe[Count] = None
+    """number of the pooler before a pooled cluster, for good"""
 
 
 class Placed(Entry):
     """A placed section and its pins; buckets have no cluster, mode or version."""
 
     cell: Count
+    """the cell it is in"""
     cluster: Maybe[Label] = None
+    """the cluster a database is on; buckets have none"""
     generation: Count = 1
+    """counts the moves; part of the names at the provider from the second on"""
     plan: PlanName
+    """plan as of the last `tenantry place`"""
     region: Label
+    """pin"""
     provider: Label
+    """pin"""
     mode: Maybe[Mode] = None
+    """pin; buckets have none"""
     version: Maybe[Count] = None
+    """pin: major version of the engine; buckets have none"""
 
 
 class TenantPlacement(Entry):
     """The placed sections of a tenant; all of them are in one cell."""
 
     database: Maybe[Placed] = None
+    """where the database is"""
     storage: Maybe[Placed] = None
+    """where the bucket is"""
 
     @property
     def sections(self) -> Mapping[str, Placed]:

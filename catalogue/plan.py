@@ -33,8 +33,11 @@ class Size(Entry):
     """What decides which preset a cluster gets, whatever its id in an account; GB = 2^30 bytes."""
 
     cpu: Count
+    """virtual CPUs"""
     ram_gb: Count
+    """memory in GB"""
     disk_gb: Count
+    """disk in GB"""
 
     def __str__(self) -> str:
         return f"{self.cpu}/{self.ram_gb}/{self.disk_gb}"
@@ -44,8 +47,11 @@ class Connections(Entry):
     """A cluster's connection budget: all it takes, what is kept for us, and the most one tenant gets."""
 
     cap: Count = 100
+    """connections that the cluster takes in all"""
     reserve: Annotated[int, Field(ge=0)] = 5
+    """what of them is kept for tenantry and the operator"""
     pool: Count = 20
+    """the most that one tenant gets"""
 
     @property
     def budget(self) -> int:
@@ -57,31 +63,52 @@ class Backups(Entry):
     """What the plan promises; `keep` counts copies, and days where the interval is `day`."""
 
     interval: Literal["none", "day"] = "none"
+    """how often the provider copies the cluster"""
     keep: Annotated[int, Field(ge=0, le=99)] = 0
+    """copies that are kept"""
     point_in_time: bool = False
+    """whether the plan promises to go back to any moment"""
     offsite: bool = False
+    """whether the plan promises a copy in a second store"""
 
 
 class DatabasePlan(Entry):
     """A row of `database:`; `name` is its key. `custom` plans take their size from the tenant's entry."""
 
     name: PlanName
+    """the key of the row, `<engine>-<tier>`"""
     provider: Literal["timeweb"]
+    """who runs the cluster"""
     mode: Mode
+    """`shared`: schemas of several tenants on one cluster; `dedicated`: a cluster for each tenant"""
     engine: Literal["postgres", "mysql", "redis", "mongodb"] = "postgres"
+    """the database; only `postgres` is provisioned"""
     version: Count = DEFAULT_VERSION
+    """major version; pinned for who is placed"""
     size: Size | None = None
+    """decides which preset of the account is taken; without it the setting `timeweb:defaultPreset` does"""
     custom: bool = False
+    """the tenant's entry names preset or size; dedicated plans only"""
     regions: Annotated[Listed[Label], Field(min_length=1)]
+    """where the plan is sold; the first is taken where the tenant names none"""
     tenants_per_cluster: Count = 1
+    """places on a shared cluster"""
     database_gb: Figure | None = None
+    """disk that each tenant gets, in GB; required unless `custom`"""
     connections: Connections = Connections()
+    """the cluster's connection budget"""
     pooled: bool = False
+    """a pooler stands before the cluster: the tenants' limits together may exceed it"""
     statement_timeout_seconds: Count = 60
+    """a tenant's statement is ended after so many seconds"""
     extensions: Listed[Extension] = ()
+    """PostgreSQL extensions that a tenant's database has; trusted ones only"""
     backups: Backups = Backups()
+    """what the plan promises"""
     price: Price | None = None
+    """what it is sold for a month; `null`: not invoiced, its margin is unknown"""
     sample: bool = False
+    """the price is an example: replace it by your own"""
 
     @property
     def short(self) -> str:
@@ -110,15 +137,25 @@ class StoragePlan(Entry):
     """A row of `storage:`; `name` is its key. Quota and class decide; `preset` is the vendor's word for them."""
 
     name: PlanName
+    """the key of the row, `<engine>-<tier>`"""
     shape: Literal["timeweb", "s3"]
+    """`timeweb`: a bucket of Timeweb's API; `s3`: a bucket of any S3-compatible store with an IAM API"""
     provider: Literal["timeweb", "s3"]
+    """who runs the store; the same word as `shape`"""
     regions: Annotated[Listed[Label], Field(min_length=1)]
+    """where the plan is sold; the first is taken where the tenant names none"""
     disk_gb: Count
+    """the bucket's quota in GB"""
     preset: Maybe[Label] = None
+    """what the vendor calls the size; quota and class decide"""
     storage_class: Literal["hot", "cold"] = "hot"
+    """with the quota it decides the preset"""
     visibility: Literal["private", "public"] = "private"
+    """whether everybody may read the bucket"""
     price: Price | None = None
+    """what it is sold for a month; `null`: not invoiced, its margin is unknown"""
     sample: bool = False
+    """the price is an example: replace it by your own"""
 
 
 @dataclass(frozen=True)

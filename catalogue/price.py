@@ -13,17 +13,24 @@ class Sourced(Entry):
     """A row that says where its figures come from and on which day they were taken over."""
 
     source: DisplayName
+    """where the figures are from"""
     date: Day
+    """day on which they were taken over"""
 
 
 class DatabasePrice(Sourced):
     """A cluster size by the month. `preset_ids` maps an account to the id its API knows the size by."""
 
     cpu: Count
+    """virtual CPUs"""
     ram_gb: Count
+    """memory in GB"""
     disk_gb: Count
+    """disk in GB"""
     monthly: Figure
+    """price of a month"""
     preset_ids: Mapping[Label, int] = {}
+    """account → the id under which its API knows the size; the size decides, not the id"""
 
     @property
     def size(self) -> Size:
@@ -35,45 +42,60 @@ class BulkPrice(Entry):
     """A fixed amount of storage for a fixed price."""
 
     disk_gb: Count
+    """storage in GB"""
     monthly: Figure
+    """price of a month"""
 
 
 class EgressPrice(Entry):
     """Traffic out: so much a month is free, then each GB costs."""
 
     free_gb: Count
+    """GB a month that cost nothing"""
     per_gb: Figure
+    """price of each GB after them"""
 
 
 class StoragePrice(Sourced):
     """Object storage: per GB and month, or in bulk; `requests` is the price of a request."""
 
     gb_month: Figure
+    """price of a GB for a month"""
     bulk: BulkPrice
+    """price of a fixed amount of storage"""
     egress: EgressPrice
+    """traffic out"""
     requests: Figure
+    """price of a request"""
 
 
 class ReservedTerm(Sourced):
     """Capacity paid in advance: `discount` is a fraction of the price."""
 
     months: Count
+    """length of the term"""
     discount: Figure
+    """fraction of the price that is saved, like `"0.10"`"""
 
 
 class TimewebPrices(Entry):
     """All that Timeweb charges for, in one currency."""
 
     currency: Currency
+    """of all amounts of this section"""
     databases: Listed[DatabasePrice]
+    """clusters by size; a size that is not here costs n/a"""
     storage: StoragePrice
+    """object storage"""
     reserved: Listed[ReservedTerm] = ()
+    """discounts for payment in advance"""
 
 
 class PriceBook(Entry):
     """The whole file, a section for each provider."""
 
     timeweb: TimewebPrices
+    """what Timeweb charges"""
 
     def database_monthly(self, size: Size) -> Money | None:
         """A cluster's price a month; None where no source states one."""

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
+from typing_extensions import Doc
 
 from billing.money import MINOR_UNITS, Money
 from catalogue.errors import did_you_mean, shown
@@ -30,7 +31,7 @@ EXTENSIONS = (
 class Entry(BaseModel):
     """A mapping of the catalogue: frozen, without unknown keys, without guessed types (`"1"` is no number)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 # The context of validation for what a file says.
@@ -121,33 +122,47 @@ def _identifier(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-TenantId = Annotated[str, AfterValidator(_tenant_id)]
-Label = Annotated[str, AfterValidator(_label)]
+# `Doc` words a type for the reference.
+TenantId = Annotated[str, AfterValidator(_tenant_id), Doc(f"DNS label of at most {LONGEST_ID} characters")]
+Label = Annotated[str, AfterValidator(_label), Doc("DNS label")]
 # <engine>-<tier>: the engine tells plans of different sources apart.
 PlanName = Annotated[
     str,
     matching(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", "is no plan name: write <engine>-<tier>, like timeweb-pro", LONGEST_ID),
+    Doc("plan's name"),
 ]
-DisplayName = Annotated[str, matching(r"\S|\S.*\S", "must be one line without blanks at its ends")]
-Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s.]+", "is no mail address", 254)]
-Word = Annotated[str, matching(r"\S+", "must be a word without blanks")]
-ProviderId = Annotated[str, BeforeValidator(_identifier), matching(r"\S+", "is no provider's id")]
-Country = Annotated[str, matching(r"[A-Z]{2}", "is no country: write two capital letters (ISO 3166), like DE")]
-TimeZone = Annotated[str, matching(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", "is no time zone: write it like Europe/Berlin")]
+DisplayName = Annotated[str, matching(r"\S|\S.*\S", "must be one line without blanks at its ends"), Doc("line of text")]
+Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s.]+", "is no mail address", 254), Doc("mail address")]
+Word = Annotated[str, matching(r"\S+", "must be a word without blanks"), Doc("word without blanks")]
+ProviderId = Annotated[
+    str, BeforeValidator(_identifier), matching(r"\S+", "is no provider's id"), Doc("id at the provider")
+]
+Country = Annotated[
+    str,
+    matching(r"[A-Z]{2}", "is no country: write two capital letters (ISO 3166), like DE"),
+    Doc("country (ISO 3166)"),
+]
+TimeZone = Annotated[
+    str,
+    matching(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", "is no time zone: write it like Europe/Berlin"),
+    Doc("time zone, like `Europe/Berlin`"),
+]
 Domain = Annotated[
     str,
     matching(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", "is no domain name in small letters", 253),
+    Doc("domain name"),
 ]
-EnvironmentName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "is no name of an environment variable")]
-Day = Annotated[date, BeforeValidator(_day)]
-Figure = Annotated[Decimal, BeforeValidator(_decimal)]
+EnvironmentName = Annotated[
+    str,
+    matching(r"[A-Za-z_][A-Za-z0-9_]*", "is no name of an environment variable"),
+    Doc("name of an environment variable"),
+]
+Day = Annotated[date, BeforeValidator(_day), Doc("date, like `2026-11-01`")]
+Figure = Annotated[Decimal, BeforeValidator(_decimal), Doc('decimal in quotes, like `"12.50"`')]
 """An exact decimal that is not negative, quoted in YAML."""
 Count = Annotated[int, Field(ge=1)]
-Currency = Annotated[str, one_of("currency", tuple(MINOR_UNITS))]
-Extension = Annotated[
-    str,
-    one_of("extension", EXTENSIONS),
-]
+Currency = Annotated[str, one_of("currency", tuple(MINOR_UNITS)), Doc(f"one of {', '.join(MINOR_UNITS)}")]
+Extension = Annotated[str, one_of("extension", EXTENSIONS), Doc(f"one of {', '.join(EXTENSIONS)}")]
 Mode: TypeAlias = Literal["shared", "dedicated"]
 
 
@@ -155,7 +170,9 @@ class Price(Entry):
     """What a plan is sold for a month."""
 
     amount: Figure
+    """major units of the currency"""
     currency: Currency
+    """of the amount"""
 
     @property
     def money(self) -> Money:

@@ -54,7 +54,7 @@ def main() -> None:
         sys.exit(exit_codes.USER_ERROR)
     except KeyboardInterrupt:
         complain("interrupted")
-        sys.exit(130)
+        sys.exit(exit_codes.INTERRUPTED)
 
 
 if __name__ == "__main__":

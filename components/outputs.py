@@ -7,45 +7,73 @@ from pydantic.alias_generators import to_camel
 
 
 class _Output(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
 
 
 class CostOutput(_Output):
     """Major units as decimal text, e.g. `6.38` RUB."""
 
     amount: str
+    """major units as decimal text, like `6.38`"""
     currency: str
+    """ISO 4217"""
 
 
 class BackupOutput(_Output):
     """What the provider's own schedule keeps; `note` tells the tenant what is left to it."""
 
     interval: str
+    """`none` or `day`"""
     copies: int
+    """copies that are kept"""
     note: str
+    """what is left to the tenant"""
 
 
 class DatabaseOutput(_Output):
-    """`password`, `database_url` and `direct_url` are secrets: `[secret]` unless they are asked for."""
+    """`password`, `databaseUrl` and `directUrl` are secrets: `[secret]` unless they are asked for."""
 
     plan: str
+    """plan"""
     provider: str
+    """who runs the cluster"""
     mode: Literal["shared", "dedicated"]
+    """whether others are on the cluster"""
     region: str
+    """where the cluster is"""
     cluster: str
+    """its name in placements.yaml"""
     cluster_id: str
+    """the provider's id of it"""
     host: str
+    """where to connect"""
     port: int
+    """where to connect"""
     database: str
+    """the database's name"""
     # `schema` is a name pydantic's base class still occupies.
     schema_name: str
+    """the tenant's schema"""
     login: str
+    """the tenant's role"""
     connection_limit: int
+    """connections that the role may open"""
     backups: BackupOutput
+    """what the provider's own schedule keeps"""
     monthly_cost: CostOutput | None
+    """the tenant's equal share of its cluster's price; `null` where no source states one"""
     password: str
+    """the role's password"""
     database_url: str
+    """what the tenant gets"""
     direct_url: str
+    """past a pooler; for the operator only"""
 
     model_config = ConfigDict(
         alias_generator=lambda field: {"schema_name": "schema"}.get(field, to_camel(field)),
@@ -53,30 +81,47 @@ class DatabaseOutput(_Output):
 
 
 class StorageOutput(_Output):
-    """`access_key` and `secret_key` are secrets: `[secret]` unless they are asked for."""
+    """`accessKey` and `secretKey` are secrets: `[secret]` unless they are asked for."""
 
     plan: str
+    """plan"""
     provider: str
+    """who runs the store"""
     region: str
+    """where the bucket is"""
     bucket: str
+    """its name"""
     bucket_id: str
+    """the provider's id of it"""
     endpoint: str
+    """S3 endpoint, path style"""
     s3_endpoint: str
+    """S3 endpoint with the bucket"""
     user: str
+    """the storage user"""
     disk_gb: int
+    """the quota"""
     monthly_cost: CostOutput | None
+    """what the bucket costs; `null` where no source states a price"""
     access_key: str
+    """the storage user's key"""
     secret_key: str
+    """its secret"""
 
 
 class TenantOutputs(_Output):
     """One tenant as it stands: services with provider ids, endpoints, plan, cell and monthly cost."""
 
     name: str
+    """the tenant's name"""
     state: Literal["trial", "active", "suspended", "terminated"]
+    """the wanted state that was applied"""
     cell: int
+    """the cell it is in"""
     database: DatabaseOutput | None = None
+    """the database; `null` where it has none"""
     storage: StorageOutput | None = None
+    """the bucket; `null` where it has none"""
 
 
 def parse_tenants(tenants: object) -> dict[str, TenantOutputs]:

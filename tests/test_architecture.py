@@ -57,7 +57,7 @@ def test_a_module_imports_only_along_the_arrows(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", list(modules(*FOLDERS, "tests", "examples")), ids=lambda path: str(path.relative_to(PROJECT))
+    "path", list(modules(*FOLDERS, "tests", "examples", "docs")), ids=lambda path: str(path.relative_to(PROJECT))
 )
 def test_modules_and_functions_keep_their_sizes_and_say_what_they_hold(path: Path) -> None:
     source = path.read_text()

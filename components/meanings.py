@@ -1,0 +1,56 @@
+"""What each setting and environment variable means, in the words of the reference; none lacks here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A sentence, and the default in words where the code that reads the value does not hold it as a figure."""
+
+    text: str
+    default: str = "-"
+
+
+# Stack configuration; its environment variable, where there is one, is in `settings.SOURCES` or the providers' `KEYS`.
+SETTINGS: Mapping[str, Meaning] = {
+    "tenantry:baseStack": Meaning(
+        "name of the stack that is cell 1; part of the mark on every object, so it never changes", "required"
+    ),
+    "tenantry:prefix": Meaning(
+        "first part of storage users' names, which are their mark; one per base stack, never changes", "the base stack"
+    ),
+    "tenantry:lanes": Meaning("instances of the dynamic provider; each serves four operations at a time", "4"),
+    "tenantry:adminSecret": Meaning(
+        "what the administrators' passwords of all clusters are derived from; never changes", "required"
+    ),
+    "tenantry:rateDir": Meaning(
+        "folder of the request budget that all processes of a host share",
+        "a folder of yours in the system's temporary folder",
+    ),
+    "timeweb:token": Meaning("API token", "required"),
+    "timeweb:apiUrl": Meaning("API"),
+    "timeweb:iamUrl": Meaning("host of the storage users' grants"),
+    "timeweb:s3Endpoint": Meaning(
+        "S3 data endpoint, path style; without it the outputs show what the provider answers"
+    ),
+    "timeweb:s3Region": Meaning("region of the S3 data endpoint"),
+    "timeweb:sslmode": Meaning("transport security of every connection to a cluster"),
+    "timeweb:pollSeconds": Meaning("pause between two looks at an object that is being made"),
+    "timeweb:deadlineSeconds": Meaning("how long an object may take to be made"),
+    "timeweb:retrySeconds": Meaning("how long one call is repeated after faults that pass"),
+    "timeweb:requestsPerSecond": Meaning("budget per endpoint, for all processes of a host"),
+    "timeweb:defaultPreset": Meaning("preset of a plan that names no size"),
+    "s3:endpoint": Meaning("S3-compatible store of the plans of shape `s3`", "required by such a plan"),
+    "s3:iamEndpoint": Meaning("its IAM API", "required by such a plan"),
+    "s3:region": Meaning("its region", "`us-east-1`"),
+    "s3:accessKey": Meaning("tenantry's own key there, never a tenant's", "required by such a plan"),
+    "s3:secretKey": Meaning("the secret of that key", "required by such a plan"),
+}
+# Variables that are no stack configuration and no option of a command.
+ENVIRONMENT: Mapping[str, Meaning] = {
+    "TENANTRY_STATE": Meaning("folder of the embedded engine's states", "`.tenantry` in the checkout"),
+    "TENANTRY_SANDBOX_WITHOUT": Meaning(
+        "plans that the sandbox leaves out on the Pulumi CLI for want of their plugin; `sandbox env` sets it"
+    ),
+}
