@@ -139,13 +139,23 @@ class _Loading:
             elif plans.database[cluster.plan].pooled and cluster.pooler is None:
                 missing = f"plan {cluster.plan} has a pooler, and the cluster no number of one: run `tenantry place`"
                 self.problems.append(self.lock.problem(("clusters", name), missing))
-        for tenant_id, placement in place(tenants, plans, placements).tenants.items():
-            old = placements.tenants.get(tenant_id, TenantPlacement()).sections
+        wanted = place(tenants, plans, placements)
+        for tenant_id, placement in wanted.tenants.items():
+            before = placements.tenants.get(tenant_id, TenantPlacement())
+            old = before.sections
+            for section in sorted(placement.others.keys() - before.others.keys()):
+                finding = ((section,), "its move is not planned yet: run `tenantry place`")
+                self._note(self.home[tenant_id], ("tenants", tenant_id), [finding])
             for section, placed in placement.sections.items():
                 if old.get(section) != placed:
                     what = f"is placed for plan {old[section].plan}" if section in old else "is not placed yet"
                     finding = ((section,), f"{what}: run `tenantry place`")
                     self._note(self.home[tenant_id], ("tenants", tenant_id), [finding])
+        for name, cluster in wanted.clusters.items():
+            before_it = placements.clusters.get(name, cluster)
+            if cluster.tenant and cluster.plan == before_it.plan and cluster != before_it:
+                finding = (("database",), "is placed with another size: run `tenantry place`")
+                self._note(self.home[cluster.tenant], ("tenants", cluster.tenant), [finding])
 
     def kept(self) -> Iterator[Problem]:
         """The problems without echoes: a model's complaint about the gap where reading has found the fault."""

@@ -4,12 +4,20 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from catalogue.errors import Finding
-from catalogue.names import dedicated_cluster_name, shared_cluster_name
-from catalogue.placement import TENANTS_PER_CELL, ClusterPlacement, Placed, Placements
+from catalogue.names import cluster_vendor_name, dedicated_cluster_name, shared_cluster_name
+from catalogue.placement import (
+    MOVING,
+    TENANTS_PER_CELL,
+    ClusterPlacement,
+    Placed,
+    Placements,
+    TenantPlacement,
+    taken,
+)
 from catalogue.plan import Plans
 
 HEADER = """\
@@ -56,14 +64,17 @@ def _tenant_lines(placements: Placements) -> Iterator[str]:
     yield "tenants:" if placements.tenants else "tenants: {}"
     for name, tenant in sorted(placements.tenants.items()):
         yield f"  {_word(name)}:" if tenant.sections else f"  {_word(name)}: {{}}"
-        for section, placed in tenant.sections.items():
-            yield f"    {section}: {_row(placed)}"
+        for section, placed in tenant:
+            if placed is not None:
+                yield f"    {section}: {_row(placed)}"
 
 
 def _row(entry: ClusterPlacement | Placed) -> str:
     known = ((name, getattr(entry, name)) for name in type(entry).model_fields)
     written = (
-        f"{name}: {value if isinstance(value, int) else _word(value)}" for name, value in known if value is not None
+        f"{name}: {value if isinstance(value, int) else _word(str(value))}"
+        for name, value in known
+        if value is not None
     )
     return "{" + ", ".join(written) + "}"
 
@@ -81,13 +92,8 @@ def placements_findings(placements: Placements, plans: Plans) -> Iterator[Findin
         if name != expected:
             yield ("clusters", name), f"by its plan and mode this cluster is called {expected}"
     for name, tenant in placements.tenants.items():
-        for section, placed in tenant.sections.items():
-            if placed.cell != tenant.cell:
-                yield ("tenants", name, section, "cell"), f"the tenant's other section is in cell {tenant.cell}"
-        if tenant.database is not None:
-            yield from _cluster_findings(placements, name, tenant.database)
-        if tenant.storage is not None and (tenant.storage.cluster or tenant.storage.mode or tenant.storage.version):
-            yield ("tenants", name, "storage"), "a bucket has no cluster, mode or version"
+        yield from _tenant_findings(placements, name, tenant)
+        yield from _generation_findings(name, tenant, plans)
     for cell, held in Counter(tenant.cell for tenant in placements.tenants.values()).items():
         if held > TENANTS_PER_CELL:
             yield ("tenants",), f"cell {cell} holds {held} tenants, at most {TENANTS_PER_CELL}: {WAY_OUT}"
@@ -95,16 +101,44 @@ def placements_findings(placements: Placements, plans: Plans) -> Iterator[Findin
     yield from _pooler_findings(placements)
 
 
+def _tenant_findings(placements: Placements, name: str, tenant: TenantPlacement) -> Iterator[Finding]:
+    for section, placed in tenant:
+        if placed is None:
+            continue
+        if placed.cell != tenant.cell:
+            yield ("tenants", name, section, "cell"), f"the tenant's other section is in cell {tenant.cell}"
+        if section.startswith("database"):
+            yield from _cluster_findings(placements, (name, section), placed)
+        elif placed.cluster or placed.mode or placed.version:
+            yield ("tenants", name, section), "a bucket has no cluster, mode or version"
+
+
+def _generation_findings(tenant: str, placement: TenantPlacement, plans: Plans) -> Iterator[Finding]:
+    offers: Mapping[str, Container[str]] = {"database": plans.database, "storage": plans.storage}
+    for section, other in placement.others.items():
+        here = ("tenants", tenant, f"{section}_other")
+        serving = placement.sections.get(section)
+        if serving is None or serving.generation == other.generation:
+            yield (*here, "generation"), "it is the other generation of a section, but none, or the same, serves"
+        elif other.cluster is not None and serving.cluster == other.cluster:
+            yield (*here, "cluster"), "two generations of a database are never on one cluster"
+        if other.role not in MOVING and other.drop_after is None:
+            yield here, "a generation that has served has a day until which it is kept: drop_after is missing"
+        if other.plan not in offers[section]:
+            yield (*here, "plan"), f"plan {other.plan} is gone from plans.yaml: put it back until the move is over"
+
+
 def _expected_name(name: str, cluster: ClusterPlacement) -> str:
     if cluster.mode == "dedicated":
-        return dedicated_cluster_name(cluster.tenant) if cluster.tenant else "customer-<tenant>"
+        own = dedicated_cluster_name(cluster.tenant) if cluster.tenant else "customer-<tenant>"
+        return cluster_vendor_name(own, cluster.generation) if cluster.tenant else own
     short = cluster.plan.partition("-")[2]
     number = name.rpartition("-")[2]
     return shared_cluster_name(short, int(number)) if re.fullmatch("[1-9][0-9]{0,8}", number) else f"shared-{short}-<n>"
 
 
-def _cluster_findings(placements: Placements, tenant: str, placed: Placed) -> Iterator[Finding]:
-    here = ("tenants", tenant, "database")
+def _cluster_findings(placements: Placements, where: tuple[str, str], placed: Placed) -> Iterator[Finding]:
+    here, tenant = ("tenants", *where), where[0]
     cluster = placements.clusters.get(placed.cluster or "")
     if cluster is None:
         missing = f"cluster '{placed.cluster}' is not in this file"
@@ -119,7 +153,7 @@ def _cluster_findings(placements: Placements, tenant: str, placed: Placed) -> It
 
 def _budget_findings(placements: Placements, plans: Plans) -> Iterator[Finding]:
     """Clusters whose tenants could together open more connections than the cluster takes."""
-    served = Counter(tenant.database.cluster for tenant in placements.tenants.values() if tenant.database is not None)
+    served = taken(placements.tenants)
     for name, cluster in placements.clusters.items():
         plan = plans.database.get(cluster.plan)
         if plan is None or plan.pooled:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from catalogue.errors import Finding
-from catalogue.placement import TenantPlacement, contradictions
+from catalogue.placement import MOVING, Other, TenantPlacement, contradictions
 from catalogue.plan import DatabasePlan, Plans, StoragePlan
 from catalogue.tenant import DatabaseSection, StorageSection, Tenant
 
@@ -24,20 +24,34 @@ def wanted_sections(
 
 
 def pin_findings(tenant: Tenant, plans: Plans, placement: TenantPlacement) -> Iterator[Finding]:
-    """Edits of a placed tenant that its pins refuse."""
+    """Edits of a placed tenant that its pins refuse; one that asks for a move is none, unless another is under way."""
     for name, section, plan in wanted_sections(tenant, plans):
-        placed = placement.sections.get(name)
-        if placed is not None:
-            for key, what, old, new in contradictions(placed, plan, section.region):
-                yield (name, key), _refusal(what, old, new, migrate=section.migrate)
+        placed, other = placement.sections.get(name), placement.others.get(name)
+        if placed is None or (other is not None and _arrives(other, plan, section)):
+            continue
+        for key, what, old, new in contradictions(placed, plan, section.region):
+            pinned = f"{what} is pinned to {old} in placements.yaml and does not become {new} in place"
+            if not section.migrate:
+                yield (name, key), f"{pinned}: undo the edit, or ask for a move with `migrate: true`"
+            elif not tenant.protected:
+                yield (name, key), f"{pinned}: a terminated tenant does not move any more, undo the edit"
+            elif other is not None:
+                yield (name, key), f"{pinned}: {_under_way(tenant.id, other)}"
     present: Mapping[str, object] = {"database": tenant.database, "storage": tenant.storage}
     for name in placement.sections:
         if present[name] is None:
             yield (name,), GONE
 
 
-def _refusal(what: str, old: object, new: object, *, migrate: bool) -> str:
-    pinned = f"{what} is pinned to {old} in placements.yaml and does not become {new} in place"
-    if migrate:
-        return f"{pinned}: moves (`migrate: true`) are not available in this version yet, undo the edit"
-    return f"{pinned}: undo the edit, or ask for a move with `migrate: true`"
+def _arrives(other: Other, plan: DatabasePlan | StoragePlan, section: DatabaseSection | StorageSection) -> bool:
+    """Whether the wish is what a move under way leads to; on the way back it is the entry as it was."""
+    coming = other.role in MOVING and other.plan == plan.name and (section.migrate or other.returns)
+    return coming and not any(contradictions(other, plan, section.region))
+
+
+def _under_way(tenant: str, other: Other) -> str:
+    if other.role in MOVING:
+        way_out = f"finish it with `tenantry move {tenant}`, or end it with `tenantry move {tenant} --undo`"
+        return f"a move to {other.plan}, generation {other.generation}, is under way: {way_out}"
+    way_out = f"drop it with `tenantry move {tenant} --drop`, or undo the edit"
+    return f"generation {other.generation} of the last move is still kept, until {other.drop_after}: {way_out}"

@@ -1,22 +1,40 @@
-"""Placement: which cell and cluster each database and bucket has, for good. Who is placed never moves."""
+"""Placement: which cell and cluster each database and bucket has. Who is placed moves only where `migrate:` asks.
+
+A section that moves has two generations in the lock file, the serving one and another one whose role says how far the
+move has come; `tenantry move` takes it from one role to the next.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heappop, heappush
 from itertools import count
+from typing import Literal
 
-from catalogue.names import dedicated_cluster_name, shared_cluster_name
-from catalogue.plan import DatabasePlan, Plans, StoragePlan
+from catalogue.names import cluster_vendor_name, dedicated_cluster_name, shared_cluster_name
+from catalogue.plan import DatabasePlan, Plans, SizeText, StoragePlan
 from catalogue.tenant import DatabaseSection, StorageSection, Tenant
-from catalogue.vocabulary import Count, Entry, Label, Maybe, Mode, PlanName, TenantId
+from catalogue.vocabulary import Count, Day, Entry, Label, Maybe, Mode, PlanName, TenantId, Word
 
 TENANTS_PER_CELL = 100
 
+Role = Literal["next", "frozen", "held", "dropping"]
+"""How far a move is, told of the generation that does not serve.
+
+next      it is coming: declared, empty, closed; the serving one is as ever
+frozen    as next, and the serving one is closed too: the data is copied and compared now
+held      it has served and is closed; it keeps its data, protected, at least until `drop_after`
+dropping  as held, but no longer protected: the next run that does not declare it deletes it
+"""
+MOVING: tuple[Role, ...] = ("next", "frozen")
+
 
 class ClusterPlacement(Entry):
-    """A cluster and its pins; `tenant` is whom a dedicated one serves, `pooler` its number among the poolers."""
+    """A cluster and its pins; `tenant` is whom a dedicated one serves, `pooler` its number among the poolers.
+
+    `preset` and `size` are recorded for custom plans: on the way to another plan the entry does not say them any more.
+    """
 
     cell: Count
     """the cell it is in: cell 1 is the base stack, cell 2 stack `<base>-2`"""
@@ -36,6 +54,10 @@ class ClusterPlacement(Entry):
     """whom a dedicated cluster serves"""
     pooler: Maybe[Count] = None
     """number of the pooler before a pooled cluster, for good"""
+    preset: Maybe[Count] = None
+    """id of the preset that the entry of a custom plan named"""
+    size: Maybe[SizeText] = None
+    """size that the entry of a custom plan named: vCPU/GB RAM/GB disk"""
 
 
 class Placed(Entry):
@@ -59,19 +81,50 @@ class Placed(Entry):
     """pin: major version of the engine; buckets have none"""
 
 
+class Other(Placed):
+    """The generation that does not serve, while a section moves; `frozen_at` is when the serving one was closed."""
+
+    role: Role
+    """`next` is coming, `frozen` is being copied to, `held` has served, `dropping` is about to go"""
+    frozen_at: Maybe[Word] = None
+    """instant since when the serving generation is closed"""
+    drop_after: Maybe[Day] = None
+    """first day on which what has served may be dropped"""
+
+    @property
+    def returns(self) -> bool:
+        """Whether it has served before and is on its way back."""
+        return self.role in MOVING and self.drop_after is not None
+
+
 class TenantPlacement(Entry):
-    """The placed sections of a tenant; all of them are in one cell."""
+    """The placed sections of a tenant; all of them, and their other generations, are in one cell."""
 
     database: Maybe[Placed] = None
     """where the database is"""
+    database_other: Maybe[Other] = None
+    """its other generation, while it moves"""
     storage: Maybe[Placed] = None
     """where the bucket is"""
+    storage_other: Maybe[Other] = None
+    """its other generation, while it moves"""
 
     @property
     def sections(self) -> Mapping[str, Placed]:
-        """What is placed, by section."""
+        """What serves, by section."""
         both = {"database": self.database, "storage": self.storage}
         return {name: placed for name, placed in both.items() if placed is not None}
+
+    @property
+    def others(self) -> Mapping[str, Other]:
+        """The other generations of the sections that move, by section."""
+        both = {"database": self.database_other, "storage": self.storage_other}
+        return {name: other for name, other in both.items() if other is not None}
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters on which the tenant takes a place: each generation takes its own."""
+        return tuple(str(placed.cluster) for placed in (self.database, self.database_other) if placed is not None)
 
     @property
     def cell(self) -> int | None:
@@ -109,6 +162,11 @@ class Placements:
         return {number: Placements(clusters[number], tenants[number]) for number in self.cells}
 
 
+def taken(tenants: Mapping[str, TenantPlacement]) -> Counter[str]:
+    """The places that are taken on each cluster."""
+    return Counter(cluster for placed in tenants.values() for cluster in placed.clusters)
+
+
 @dataclass(frozen=True)
 class Occupancy:
     """How full a shared cluster is; `open` is the most connections its tenants can have, of the `cap` it takes."""
@@ -127,7 +185,7 @@ def tightest(placements: Placements, plans: Plans) -> Occupancy | None:
 
     A cluster's capacity is what its plan promises or its connection budget allows, whichever is less.
     """
-    served = Counter(placed.database.cluster for placed in placements.tenants.values() if placed.database)
+    served = taken(placements.tenants)
     shared = (
         _occupancy(name, served[name], plans.database[cluster.plan])
         for name, cluster in sorted(placements.clusters.items())
@@ -158,11 +216,15 @@ def contradictions(placed: Placed, plan: DatabasePlan | StoragePlan, region: str
         yield "plan", "provider", placed.provider, plan.provider
     if isinstance(plan, DatabasePlan):
         yield from _database_contradictions(placed, plan)
-    # A plan that is sold elsewhere now leaves those alone who are on it.
-    stays = placed.region in plan.regions or placed.plan == plan.name
-    wanted = region or (placed.region if stays else plan.regions[0])
+    wanted = wanted_region(placed, plan, region)
     if placed.region != wanted:
         yield "region" if region else "plan", "region", placed.region, wanted
+
+
+def wanted_region(placed: Placed, plan: DatabasePlan | StoragePlan, region: str | None) -> str:
+    """Where a placed section is to be. A plan that is sold elsewhere now leaves those alone who are on it."""
+    stays = placed.region in plan.regions or placed.plan == plan.name
+    return region or (placed.region if stays else plan.regions[0])
 
 
 def _database_contradictions(placed: Placed, plan: DatabasePlan) -> Iterator[Contradiction]:
@@ -215,9 +277,8 @@ class _Board:
         self._tenants = {name: placed for name, placed in previous.tenants.items() if name not in leaving}
         self._clusters = {name: cluster for name, cluster in previous.clusters.items() if cluster.tenant not in leaving}
         self._population = Counter(placed.cell for placed in self._tenants.values() if placed.cell is not None)
-        self._served = Counter(
-            placed.database.cluster for placed in self._tenants.values() if placed.database and placed.database.cluster
-        )
+        self._served = taken(self._tenants)
+        self._ids = tenants.keys()
         self._newest: Counter[str] = Counter()
         # Clusters that may have a free place, lowest cell and number first: of a pool, and of a pool within one cell.
         self._open: defaultdict[Pool, list[tuple[int, int, str]]] = defaultdict(list)
@@ -234,22 +295,18 @@ class _Board:
         """Place the tenant's sections that have no place, and record what changed of the others."""
         old = self._tenants.get(tenant.id, TenantPlacement())
         cell = old.cell
-        database, storage = old.database, old.storage
+        found: dict[str, Placed | None] = dict(old)
         if tenant.database is not None:
-            plan = self._plans.database[tenant.database.plan]
-            database = _recorded(database, plan, tenant.database) or self._place_database(tenant, plan, cell)
-            cell = database.cell
+            found |= self._database(tenant, tenant.database, old, cell)
+            cell = found["database"].cell if found["database"] else cell
         if tenant.storage is not None:
-            offer = self._plans.storage[tenant.storage.plan]
-            storage = _recorded(storage, offer, tenant.storage) or _bucket(offer, tenant.storage, cell or self._room())
-            cell = storage.cell
+            found |= self._storage(tenant, tenant.storage, old, cell)
+            cell = found["storage"].cell if found["storage"] else cell
         if cell is None:
             return
         if old.cell is None:
             self._population[cell] += 1
-        self._tenants[tenant.id] = TenantPlacement(database=database, storage=storage)
-        if database is not None and (cluster := self._clusters[str(database.cluster)]).plan != database.plan:
-            self._clusters[str(database.cluster)] = cluster.model_copy(update={"plan": database.plan})
+        self._tenants[tenant.id] = TenantPlacement.model_validate(found)
 
     def placements(self, *, drop_empty: bool) -> Placements:
         """What came of it."""
@@ -262,20 +319,51 @@ class _Board:
         pooled = {name for name, plan in self._plans.database.items() if plan.pooled and plan.mode == "shared"}
         without = [name for name, held in clusters.items() if held.plan in pooled and held.pooler is None]
         waiting = sorted(without, key=_shared_number)
-        taken = {cluster.pooler for cluster in clusters.values()}
-        free = (number for number in count(1) if number not in taken)
+        given = {cluster.pooler for cluster in clusters.values()}
+        free = (number for number in count(1) if number not in given)
         return {name: clusters[name].model_copy(update={"pooler": next(free)}) for name in waiting}
 
-    def _place_database(self, tenant: Tenant, plan: DatabasePlan, cell: int | None) -> Placed:
-        region = (tenant.database.region if tenant.database else None) or plan.regions[0]
+    def _database(
+        self, tenant: Tenant, section: DatabaseSection, old: TenantPlacement, cell: int | None
+    ) -> Mapping[str, Placed | None]:
+        plan, placed, other = self._plans.database[section.plan], old.database, old.database_other
+        if placed is None:
+            region = section.region or plan.regions[0]
+            return {"database": self._place_database(tenant, plan, region, cell, 1)}
+        if other is None and moves(tenant, section, placed, plan):
+            region = wanted_region(placed, plan, section.region)
+            generation = next_generation(tenant.id, placed.generation, self._ids)
+            coming = self._place_database(tenant, plan, region, placed.cell, generation)
+            return {"database": placed, "database_other": Other(**dict(coming), role="next")}
+        if not any(contradictions(placed, plan, section.region)):
+            self._record_cluster(str(placed.cluster), plan, section)
+        return {"database": _recorded(placed, plan, section)}
+
+    def _storage(
+        self, tenant: Tenant, section: StorageSection, old: TenantPlacement, cell: int | None
+    ) -> Mapping[str, Placed | None]:
+        plan, placed, other = self._plans.storage[section.plan], old.storage, old.storage_other
+        if placed is None:
+            return {"storage": _bucket(plan, section.region or plan.regions[0], cell or self._room(), 1)}
+        if other is None and moves(tenant, section, placed, plan):
+            region = wanted_region(placed, plan, section.region)
+            generation = next_generation(tenant.id, placed.generation, self._ids)
+            coming = _bucket(plan, region, placed.cell, generation)
+            return {"storage": placed, "storage_other": Other(**dict(coming), role="next")}
+        return {"storage": _recorded(placed, plan, section)}
+
+    def _place_database(
+        self, tenant: Tenant, plan: DatabasePlan, region: str, cell: int | None, generation: int
+    ) -> Placed:
         pool = (plan.name, region, plan.version)
         name = self._free_place(pool, cell) if plan.mode == "shared" else None
         if name is None:
-            name = self._new_cluster(tenant, plan, region, cell or self._room())
+            name = self._new_cluster(tenant, plan, region, cell or self._room(), generation)
         self._served[name] += 1
         return Placed(
             cell=self._clusters[name].cell,
             cluster=name,
+            generation=generation,
             plan=plan.name,
             region=region,
             provider=plan.provider,
@@ -283,10 +371,11 @@ class _Board:
             version=plan.version,
         )
 
-    def _new_cluster(self, tenant: Tenant, plan: DatabasePlan, region: str, cell: int) -> str:
+    def _new_cluster(self, tenant: Tenant, plan: DatabasePlan, region: str, cell: int, generation: int) -> str:
         shared = plan.mode == "shared"
         number = self._newest[plan.short] + 1
-        name = shared_cluster_name(plan.short, number) if shared else dedicated_cluster_name(tenant.id)
+        own = cluster_vendor_name(dedicated_cluster_name(tenant.id), generation)
+        name = shared_cluster_name(plan.short, number) if shared else own
         cluster = ClusterPlacement(
             cell=cell,
             plan=plan.name,
@@ -294,12 +383,22 @@ class _Board:
             provider=plan.provider,
             mode=plan.mode,
             version=plan.version,
+            generation=1 if shared else generation,
             tenant=None if shared else tenant.id,
         )
         self._clusters[name] = cluster
         if shared:
             self._offer(name, cluster)
+        elif tenant.database is not None:
+            self._record_cluster(name, plan, tenant.database)
         return name
+
+    def _record_cluster(self, name: str, plan: DatabasePlan, section: DatabaseSection) -> None:
+        """Note of a dedicated cluster what changes in place: its plan, and the size that only the entry says."""
+        if plan.mode == "dedicated":
+            size = str(section.size) if section.size else None
+            noted = {"plan": plan.name, "preset": section.preset, "size": size}
+            self._clusters[name] = self._clusters[name].model_copy(update=noted)
 
     def _offer(self, name: str, cluster: ClusterPlacement) -> None:
         short, number = _shared_number(name)
@@ -330,14 +429,27 @@ class _Board:
         return self._roomy[0]
 
 
-def _recorded(
-    placed: Placed | None, plan: DatabasePlan | StoragePlan, section: DatabaseSection | StorageSection
-) -> Placed | None:
+def moves(
+    tenant: Tenant, section: DatabaseSection | StorageSection, placed: Placed, plan: DatabasePlan | StoragePlan
+) -> bool:
+    """Whether the entry asks for a move. What is about to go does not move any more."""
+    return section.migrate and tenant.protected and any(contradictions(placed, plan, section.region))
+
+
+def next_generation(tenant: str, generation: int, ids: Container[str]) -> int:
+    """The next number under which no other tenant's name would be taken at a provider."""
+    following = generation + 1
+    while f"{tenant}-{following}" in ids:
+        following += 1
+    return following
+
+
+def _recorded(placed: Placed, plan: DatabasePlan | StoragePlan, section: DatabaseSection | StorageSection) -> Placed:
     """A placed section with its wanted plan, where the plan changes in place; a refused edit changes nothing."""
-    if placed is None or placed.plan == plan.name or any(contradictions(placed, plan, section.region)):
+    if placed.plan == plan.name or any(contradictions(placed, plan, section.region)):
         return placed
     return placed.model_copy(update={"plan": plan.name})
 
 
-def _bucket(plan: StoragePlan, section: StorageSection, cell: int) -> Placed:
-    return Placed(cell=cell, plan=plan.name, region=section.region or plan.regions[0], provider=plan.provider)
+def _bucket(plan: StoragePlan, region: str, cell: int, generation: int) -> Placed:
+    return Placed(cell=cell, generation=generation, plan=plan.name, region=region, provider=plan.provider)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from catalogue.vocabulary import (
     Mode,
     PlanName,
     Price,
+    matching,
     unknown,
 )
 
@@ -27,6 +28,9 @@ REGIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("timeweb", "storage"): ("ru-1",),
 }
 DEFAULT_VERSION = 15
+# After a move away from the plan, the days for which what it left is kept.
+DEFAULT_HOLD_DAYS = 7
+HoldDays = Annotated[int, Field(ge=0, le=365)]
 
 
 class Size(Entry):
@@ -41,6 +45,15 @@ class Size(Entry):
 
     def __str__(self) -> str:
         return f"{self.cpu}/{self.ram_gb}/{self.disk_gb}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The size that is written so: `8/16/220`."""
+        cpu, ram_gb, disk_gb = map(int, text.split("/"))
+        return cls(cpu=cpu, ram_gb=ram_gb, disk_gb=disk_gb)
+
+
+SizeText = Annotated[str, matching(r"[1-9]\d{0,5}(/[1-9]\d{0,5}){2}", "is no size: write vCPU/GB RAM/GB disk")]
 
 
 class Connections(Entry):
@@ -105,6 +118,8 @@ class DatabasePlan(Entry):
     """PostgreSQL extensions that a tenant's database has; trusted ones only"""
     backups: Backups = Backups()
     """what the plan promises"""
+    hold_days: HoldDays = DEFAULT_HOLD_DAYS
+    """days for which it is kept after its tenant has moved away from the plan"""
     price: Price | None = None
     """what it is sold for a month; `null`: not invoiced, its margin is unknown"""
     sample: bool = False
@@ -152,6 +167,8 @@ class StoragePlan(Entry):
     """with the quota it decides the preset"""
     visibility: Literal["private", "public"] = "private"
     """whether everybody may read the bucket"""
+    hold_days: HoldDays = DEFAULT_HOLD_DAYS
+    """days for which it is kept after its tenant has moved away from the plan"""
     price: Price | None = None
     """what it is sold for a month; `null`: not invoiced, its margin is unknown"""
     sample: bool = False

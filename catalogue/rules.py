@@ -43,6 +43,7 @@ def _database_findings(section: DatabaseSection, plans: Plans) -> Iterator[Findi
     if section.adopt is not None and plan.mode == "shared":
         # A second, empty object would be made beside the one that was meant, and paid for.
         yield ("database", "adopt"), f"plan {plan.name} has no cluster of the tenant's own to adopt: remove the key"
+    yield from _adoption_findings("database", section)
     if section.branches:
         yield ("database", "branches"), f"plan {plan.name} has no branches: remove the key"
     if plan.custom:
@@ -67,7 +68,14 @@ def _storage_findings(tenant: str, section: StorageSection, plans: Plans) -> Ite
         return
     if section.adopt is not None and plan.shape != "timeweb":
         yield ("storage", "adopt"), f"plan {plan.name} cannot adopt a bucket: remove the key"
+    yield from _adoption_findings("storage", section)
     yield from _region_findings("storage", section, plan)
+
+
+def _adoption_findings(name: str, section: DatabaseSection | StorageSection) -> Iterator[Finding]:
+    if section.adopt is not None and section.migrate:
+        # The coming generation would take over the very object that is to be left.
+        yield (name, "adopt"), "what was adopted is ours by now, and a move makes a new one: remove the key"
 
 
 def _region_findings(
@@ -90,8 +98,10 @@ def _unknown_plan(plan: str, known: Iterable[str], elsewhere: Iterable[str], oth
 def name_findings(tenants: Mapping[str, Tenant], placements: Placements) -> Iterator[Finding]:
     """Generations whose names at the provider would be another tenant's: `acme` in generation 2 is `acme-2` there."""
     for tenant, placement in placements.tenants.items():
-        for section, placed in placement.sections.items():
-            clash = f"{tenant}-{placed.generation}"
-            if placed.generation > 1 and clash in tenants:
+        for section, placed in placement:
+            if placed is None or placed.generation == 1:
+                continue
+            clash, kind = f"{tenant}-{placed.generation}", section.removesuffix("_other")
+            if clash in tenants:
                 path = ("tenants", tenant, section, "generation")
-                yield path, f"at the provider this {section} would have the name of tenant '{clash}'"
+                yield path, f"at the provider this {kind} would have the name of tenant '{clash}'"

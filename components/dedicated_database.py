@@ -2,7 +2,7 @@
 
 import pulumi
 
-from catalogue.names import logical_name
+from catalogue.names import dedicated_cluster_name, logical_name
 from catalogue.placement import ClusterPlacement
 from components.tenant_schema import TenantDatabaseArgs, database_outputs, declare_schema
 from components.timeweb_cluster import TimewebCluster, TimewebClusterArgs
@@ -20,12 +20,12 @@ class DedicatedDatabase(pulumi.ComponentResource):
         super().__init__("tenantry:database:Dedicated", name, None, opts)
         cluster = TimewebCluster(
             TimewebClusterArgs(
-                name=str(args.placed.cluster),
+                name=dedicated_cluster_name(args.tenant.id),
                 placement=placement,
                 plan=args.plan,
-                section=args.tenant.database,
                 settings=args.settings,
-                protect=args.tenant.protected,
+                protect=args.protect,
+                adopt=args.adopt,
             ),
             pulumi.ResourceOptions(parent=self),
         )

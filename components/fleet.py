@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import pulumi
 import pulumi_aws as aws
@@ -13,8 +13,9 @@ import pulumi_aws as aws
 from billing.money import Money
 from catalogue.errors import CatalogueError
 from catalogue.load import Fleet, load_fleet
-from catalogue.placement import ClusterPlacement
-from catalogue.tenant import Tenant
+from catalogue.placement import MOVING, ClusterPlacement, Other, Placed
+from catalogue.plan import Size
+from catalogue.tenant import StorageSection, Tenant
 from components.dedicated_database import DedicatedDatabase
 from components.s3_storage import S3Storage, s3_provider
 from components.settings import SOURCES, Settings, SettingsError
@@ -25,6 +26,8 @@ from components.timeweb_cluster import TimewebCluster, TimewebClusterArgs
 from components.timeweb_storage import TimewebStorage
 
 Details = Mapping[str, Any]
+Generations = tuple[Details | None, Details | None]
+"""The details of the generation that serves, and of the other one."""
 
 
 def read_fleet(settings: Settings) -> Fleet:
@@ -63,12 +66,25 @@ class _Cell:
         outputs = {"name": tenant.name, "state": tenant.state.value, "cell": self.settings.cell}
         sections = {"database": self._database, "storage": self._storage}
         details = {name: declare_section(tenant) for name, declare_section in sections.items()}
-        return outputs | {name: found for name, found in details.items() if found is not None}
+        serving = {name: found for name, (found, _) in details.items() if found is not None}
+        other = {name: found for name, (_, found) in details.items() if found is not None}
+        return outputs | serving | ({"other": other} if other else {})
 
-    def _database(self, tenant: Tenant) -> Details | None:
-        placed = self.fleet.placements.tenants[tenant.id].database
+    def _database(self, tenant: Tenant) -> Generations:
+        placement = self.fleet.placements.tenants[tenant.id]
+        placed, other = placement.database, placement.database_other
         if tenant.database is None or placed is None or placed.plan in self.settings.leave_out:
-            return None
+            return None, None
+        serving = self._database_generation(tenant, placed, Standing.serving(tenant, other), None)
+        if other is None or other.plan in self.settings.leave_out:
+            return serving, None
+        # The login comes along with its password: only host, port and database change for the tenant.
+        password = serving["password"] if other.role in MOVING else None
+        return serving, self._database_generation(tenant, other, Standing.other(tenant, other), password)
+
+    def _database_generation(
+        self, tenant: Tenant, placed: Placed, standing: "Standing", password: pulumi.Input[str] | None
+    ) -> Details:
         plan = self.fleet.plans.database[placed.plan]
         placement = self.fleet.placements.clusters[str(placed.cluster)]
         args = TenantDatabaseArgs(
@@ -77,21 +93,33 @@ class _Cell:
             placed=placed,
             settings=self.settings,
             cost=self._share(tenant, str(placed.cluster)),
+            blocked=standing.blocked,
+            protect=standing.protect,
+            password=password,
         )
         return DATABASES[plan.mode](self, args, placement)
 
-    def _storage(self, tenant: Tenant) -> Details | None:
-        placed = self.fleet.placements.tenants[tenant.id].storage
+    def _storage(self, tenant: Tenant) -> Generations:
+        placement = self.fleet.placements.tenants[tenant.id]
+        placed, other = placement.storage, placement.storage_other
         if tenant.storage is None or placed is None or placed.plan in self.settings.leave_out:
-            return None
+            return None, None
+        serving = self._bucket(tenant, tenant.storage, placed, Standing.serving(tenant, other))
+        if other is None or other.plan in self.settings.leave_out:
+            return serving, None
+        return serving, self._bucket(tenant, tenant.storage, other, Standing.other(tenant, other))
+
+    def _bucket(self, tenant: Tenant, section: StorageSection, placed: Placed, standing: "Standing") -> Details:
         plan = self.fleet.plans.storage[placed.plan]
         args = StorageArgs(
             tenant=tenant,
-            section=tenant.storage,
+            section=section,
             plan=plan,
             placed=placed,
             settings=self.settings,
             cost=self.fleet.prices.plan_monthly(plan),
+            blocked=standing.blocked,
+            protect=standing.protect,
         )
         return STORAGES[plan.shape](self, args)
 
@@ -119,13 +147,12 @@ class _Cell:
     def cluster(self, name: str, placement: ClusterPlacement) -> TimewebCluster:
         """A shared cluster, declared with its first tenant."""
         if name not in self._clusters:
-            protect = any(self.fleet.tenants[member].protected for member in self._members[name])
+            protect = name in self._protected
             self._clusters[name] = TimewebCluster(
                 TimewebClusterArgs(
                     name=name,
                     placement=placement,
                     plan=self.fleet.plans.database[placement.plan],
-                    section=None,
                     settings=self.settings,
                     protect=protect,
                 ),
@@ -141,7 +168,7 @@ class _Cell:
 
     @cached_property
     def _members(self) -> Mapping[str, list[str]]:
-        """Declared tenants by the cluster they are placed on, in order of their ids."""
+        """Declared tenants by the cluster that serves them, in order of their ids."""
         members: dict[str, list[str]] = defaultdict(list)
         for tenant in self.tenants:
             placed = self.fleet.placements.tenants[tenant.id].database
@@ -149,16 +176,48 @@ class _Cell:
                 members[str(placed.cluster)].append(tenant.id)
         return members
 
+    @cached_property
+    def _protected(self) -> frozenset[str]:
+        """The clusters that hold data of a tenant that is protected there."""
+        found: set[str] = set()
+        for tenant in self.tenants:
+            placement = self.fleet.placements.tenants[tenant.id]
+            if placement.database is not None and Standing.serving(tenant, None).protect:
+                found.add(str(placement.database.cluster))
+            other = placement.database_other
+            if other is not None and Standing.other(tenant, other).protect:
+                found.add(str(other.cluster))
+        return frozenset(found)
+
     def _share(self, tenant: Tenant, cluster: str) -> Money | None:
-        """The tenant's equal share of its cluster's price; shares sum to the price."""
-        plan = self.fleet.plans.database[self.fleet.placements.clusters[cluster].plan]
-        size = plan.size
-        if plan.mode == "dedicated" and tenant.database is not None:
-            preset = tenant.database.preset
-            size = self.fleet.prices.database_size(preset) if preset else tenant.database.size or plan.size
+        """The tenant's equal share of its cluster's price; shares sum to the price. None where it is not served."""
+        placement = self.fleet.placements.clusters[cluster]
+        size = Size.parse(placement.size) if placement.size else self.fleet.plans.database[placement.plan].size
+        if placement.preset:
+            size = self.fleet.prices.database_size(placement.preset)
         price = self.fleet.prices.database_monthly(size) if size else None
         members = self._members[cluster]
-        return price.split(len(members))[members.index(tenant.id)] if price else None
+        return price.split(len(members))[members.index(tenant.id)] if price and tenant.id in members else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one generation of a section stands: closed to its tenant or not, deleted by a run or not."""
+
+    blocked: bool
+    protect: bool
+
+    @classmethod
+    def serving(cls, tenant: Tenant, other: Other | None) -> Self:
+        """The one that serves is closed while its data is copied to the other."""
+        frozen = other is not None and other.role == "frozen"
+        return cls(blocked=tenant.blocked or frozen, protect=tenant.protected)
+
+    @classmethod
+    def other(cls, tenant: Tenant, other: Other) -> Self:
+        """The one that does not serve is always closed; it is protected if it has served, until it is dropped."""
+        served = other.role == "held" or other.returns
+        return cls(blocked=True, protect=tenant.protected and served)
 
 
 def _shared(cell: _Cell, args: TenantDatabaseArgs, placement: ClusterPlacement) -> Details:

@@ -109,6 +109,15 @@ class StorageOutput(_Output):
     """its secret"""
 
 
+class OtherOutput(_Output):
+    """The generations that do not serve while `tenantry move` is under way: coming and empty, or closed and held."""
+
+    database: DatabaseOutput | None = None
+    """the other generation of the database; `null` where it does not move"""
+    storage: StorageOutput | None = None
+    """the other generation of the bucket; `null` where it does not move"""
+
+
 class TenantOutputs(_Output):
     """One tenant as it stands: services with provider ids, endpoints, plan, cell and monthly cost."""
 
@@ -122,6 +131,8 @@ class TenantOutputs(_Output):
     """the database; `null` where it has none"""
     storage: StorageOutput | None = None
     """the bucket; `null` where it has none"""
+    other: OtherOutput | None = None
+    """what does not serve, while the tenant moves; `null` otherwise"""
 
 
 def parse_tenants(tenants: object) -> dict[str, TenantOutputs]:

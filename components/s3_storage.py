@@ -70,7 +70,7 @@ class S3Storage(pulumi.ComponentResource):
         tenant, generation = args.tenant.id, args.placed.generation
         super().__init__("tenantry:storage:S3", logical_name(tenant, "storage", generation), None, opts)
         self._args = args
-        self._own = pulumi.ResourceOptions(parent=self, protect=args.tenant.protected)
+        self._own = pulumi.ResourceOptions(parent=self, protect=args.protect)
         name = bucket_name(tenant, generation)
         bucket = logical_name(tenant, "bucket", generation)
         # A delete has passed `protect`: it is the tenant's removal after its backup, or `--including-data`.
@@ -85,7 +85,7 @@ class S3Storage(pulumi.ComponentResource):
             logical_name(tenant, "storage-policy", generation),
             name=POLICY,
             user=self._user.name,
-            policy=policy_document(name, blocked=args.tenant.blocked),
+            policy=policy_document(name, blocked=args.blocked),
             opts=self._own,
         )
         self.details = self._details()

@@ -11,7 +11,7 @@ from components.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """One tenant's storage section, placed; `cost` is what the bucket costs a month."""
+    """One generation of a tenant's storage section; `cost` is what the bucket costs a month."""
 
     tenant: Tenant
     section: StorageSection
@@ -19,3 +19,10 @@ class StorageArgs:
     placed: Placed
     settings: Settings
     cost: Money | None
+    blocked: bool
+    protect: bool
+
+    @property
+    def adopt(self) -> str | None:
+        """What is taken over is so once, by the first generation."""
+        return self.section.adopt if self.placed.generation == 1 else None

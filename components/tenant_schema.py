@@ -20,19 +20,30 @@ from dynamic_providers.postgres.urls import database_url
 
 @dataclass(frozen=True, kw_only=True)
 class TenantDatabaseArgs:
-    """One tenant's database section, placed; `cost` is the tenant's share of its cluster a month."""
+    """One generation of a tenant's database section; `cost` is the tenant's share of its cluster a month.
+
+    `password` is for the login of a generation that is made beside another one, whose password stays the tenant's.
+    """
 
     tenant: Tenant
     plan: DatabasePlan
     placed: Placed
     settings: Settings
     cost: Money | None
+    blocked: bool
+    protect: bool
+    password: pulumi.Input[str] | None = None
+
+    @property
+    def adopt(self) -> str | None:
+        """What is taken over is so once, by the first generation."""
+        return self.tenant.database.adopt if self.tenant.database and self.placed.generation == 1 else None
 
 
 def declare_schema(
     args: TenantDatabaseArgs, schema: str, cluster: TimewebCluster, parent: pulumi.Resource
 ) -> TenantSchema:
-    """The tenant's schema, owner and login on `cluster`; blocked while the tenant is suspended or terminated."""
+    """The tenant's schema, owner and login on `cluster`."""
     name = logical_name(args.tenant.id, "schema", args.placed.generation)
     return TenantSchema(
         name,
@@ -48,12 +59,13 @@ def declare_schema(
             connection_limit=args.plan.connection_limit,
             statement_timeout_ms=args.plan.statement_timeout_seconds * 1000,
             extensions=list(args.plan.extensions),
-            blocked=args.tenant.blocked,
+            blocked=args.blocked,
+            given_password=args.password,
             mark=str(Mark(args.settings.base_stack, name)),
         ),
         pulumi.ResourceOptions(
             parent=parent,
-            protect=args.tenant.protected,
+            protect=args.protect,
             depends_on=cluster.ready,
             deleted_with=cluster.cluster,
         ),

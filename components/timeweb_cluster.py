@@ -6,8 +6,7 @@ import pulumi
 
 from catalogue.names import cluster_vendor_name, logical_name
 from catalogue.placement import ClusterPlacement
-from catalogue.plan import DatabasePlan
-from catalogue.tenant import DatabaseSection
+from catalogue.plan import DatabasePlan, Size
 from components.settings import Settings
 from dynamic_providers.marks import Mark
 from dynamic_providers.timeweb.admin import Admin, AdminArgs
@@ -23,14 +22,14 @@ ADMIN_PRIVILEGES = ("CREATE", "CREATEDB", "CREATEROLE", "TEMPORARY")
 
 @dataclass(frozen=True, kw_only=True)
 class TimewebClusterArgs:
-    """A placed cluster; `section` is a dedicated tenant's wish, `protect` holds while tenants' data is on it."""
+    """A placed cluster; `adopt` is one to take over instead, `protect` holds while tenants' data is on it."""
 
     name: str
     placement: ClusterPlacement
     plan: DatabasePlan
-    section: DatabaseSection | None
     settings: Settings
     protect: bool
+    adopt: str | None = None
 
 
 class TimewebCluster(pulumi.ComponentResource):
@@ -87,8 +86,9 @@ class TimewebCluster(pulumi.ComponentResource):
 
     def _cluster_args(self) -> ClusterArgs:
         args = self._args
-        size = args.plan.size if args.section is None else args.section.size or args.plan.size
-        preset = args.section.preset if args.section else None
+        recorded = args.placement.size
+        size = Size.parse(recorded) if recorded else args.plan.size
+        preset = args.placement.preset
         if size is None and preset is None:
             preset = args.settings.default_preset
         by_size = size if preset is None else None
@@ -101,5 +101,5 @@ class TimewebCluster(pulumi.ComponentResource):
             disk_gb=by_size.disk_gb if by_size else None,
             location=args.placement.region,
             mark=self.mark,
-            adopt=args.section.adopt if args.section else None,
+            adopt=args.adopt,
         )

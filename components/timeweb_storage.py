@@ -19,7 +19,7 @@ class TimewebStorage(pulumi.ComponentResource):
         tenant, generation = args.tenant.id, args.placed.generation
         super().__init__("tenantry:storage:Timeweb", logical_name(tenant, "storage", generation), None, opts)
         self._args = args
-        own = pulumi.ResourceOptions(parent=self, protect=args.tenant.protected)
+        own = pulumi.ResourceOptions(parent=self, protect=args.protect)
         bucket = logical_name(tenant, "bucket", generation)
         self._bucket = Bucket(
             bucket,
@@ -30,7 +30,7 @@ class TimewebStorage(pulumi.ComponentResource):
                 location=args.placed.region,
                 visibility="private",
                 mark=str(Mark(args.settings.base_stack, bucket)),
-                adopt=args.section.adopt,
+                adopt=args.adopt,
                 # A delete has passed `protect`: it is the tenant's removal after its backup, or `--including-data`.
                 empty_on_delete=True,
             ),
@@ -42,7 +42,7 @@ class TimewebStorage(pulumi.ComponentResource):
             StorageUserArgs(
                 name=self._user_name,
                 bucket=self._bucket.bucket,
-                blocked=args.tenant.blocked,
+                blocked=args.blocked,
             ),
             own,
         )

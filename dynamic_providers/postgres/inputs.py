@@ -23,6 +23,7 @@ class TenantSchemaInputs(Inputs):
     `schema_name` is the program's `schema`, a word pydantic keeps for itself. `statement_timeout_ms` is in
     milliseconds, 0 for none. `layout` is not the program's to set:
     a refresh writes there what it found damaged, and the difference to LAYOUT makes the next update repair it.
+    `given_password` counts at `create` alone: a database that is moved keeps its login's password.
     Whatever else a refresh may record is within the bounds here, so that state, too, is read by `of`.
     """
 
@@ -39,6 +40,7 @@ class TenantSchemaInputs(Inputs):
     extensions: tuple[Name, ...] = ()
     blocked: bool = False
     mark: MarkText
+    given_password: str | None = Field(default=None, repr=False)
     layout: str = LAYOUT
 
     @property

@@ -25,7 +25,7 @@ class TenantSchemaProvider(TypedProvider):
     """Speaks to the cluster as its admin, whose password is derived here and is in no state."""
 
     inputs: ClassVar[type[TenantSchemaInputs]] = TenantSchemaInputs
-    connection_fields = frozenset({"host", "port", "database", "admin_login", "cluster_mark"})
+    connection_fields = frozenset({"host", "port", "database", "admin_login", "cluster_mark", "given_password"})
     stateful_fields = frozenset({"schema_name", "owner", "login"})
     configuration: Configuration
     limits: Limits
@@ -36,9 +36,9 @@ class TenantSchemaProvider(TypedProvider):
         self.limits = Limits(total=self.configuration.retry_seconds)
 
     def create(self, props: Props) -> CreateResult:
-        """Makes the tenant, or completes what carries its mark; the password is a new one either way."""
+        """Makes the tenant, or completes what carries its mark; the password is a new one, unless one is given."""
         want = self.inputs.of(props)
-        password = secrets.token_hex(PASSWORD_BYTES)
+        password = want.given_password or secrets.token_hex(PASSWORD_BYTES)
         make(self._address(want), want, password, self.limits, marks={want.mark})
         return CreateResult(want.login, outputs(want, password))
 
@@ -73,8 +73,9 @@ class TenantSchemaProvider(TypedProvider):
 
 
 def outputs(tenant: TenantSchemaInputs, password: str | None) -> Props:
-    """Every input echoed, and the login's password."""
-    return {**tenant.props(), **({"password": password} if password else {})}
+    """Every input echoed but the given password, which is the login's at first, and the login's password."""
+    echoed = tenant.model_copy(update={"given_password": None}).props()
+    return {**echoed, **({"password": password} if password else {})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,7 @@ class TenantSchemaArgs:
     extensions: pulumi.Input[list[str]]
     blocked: pulumi.Input[bool]
     mark: pulumi.Input[str]
+    given_password: pulumi.Input[str] | None = None
 
 
 class TenantSchema(Resource, module="postgres", name="TenantSchema"):
@@ -106,5 +108,5 @@ class TenantSchema(Resource, module="postgres", name="TenantSchema"):
         props = declared(args, "password")
         props["schema_name"] = props.pop("schema")
         props["layout"] = LAYOUT
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["password"])
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["password", "given_password"])
         super().__init__(TenantSchemaProvider(), name, props, pulumi.ResourceOptions.merge(secret, opts))

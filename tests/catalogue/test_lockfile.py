@@ -107,8 +107,8 @@ def test_later_generations_and_cells_are_kept(folder: FleetFolder) -> None:
     """F5: what a later version writes, this one carries on."""
     pins = {"plan": "timeweb-business", "region": "ru-1", "provider": "timeweb", "mode": "dedicated", "version": 15}
     cluster = ClusterPlacement.model_validate({**pins, "cell": 7, "generation": 2, "tenant": "acme"})
-    database = Placed.model_validate({**pins, "cell": 7, "generation": 2, "cluster": "customer-acme"})
-    placements = Placements({"customer-acme": cluster}, {"acme": TenantPlacement(database=database)})
+    database = Placed.model_validate({**pins, "cell": 7, "generation": 2, "cluster": "customer-acme-2"})
+    placements = Placements({"customer-acme-2": cluster}, {"acme": TenantPlacement(database=database)})
     write_placements(folder.path / "placements.yaml", placements)
     folder.write("tenants.yaml", "tenants:\n  acme: {database: {plan: timeweb-business}}\n")
     assert load_fleet(folder.path).placements == placements

@@ -98,15 +98,6 @@ def test_an_edit_against_a_pin_is_refused_with_both_ways_out(placed: FleetFolder
     assert f"{sentence}: undo the edit, or ask for a move with `migrate: true`" in placed.sentences()
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_move_is_not_available_yet_and_says_so(placed: FleetFolder, case: str) -> None:
-    """F18, F22."""
-    old, new, sentence = REFUSED[case]
-    placed.edit("tenants.yaml", old, new.replace("}", ", migrate: true}"))
-    expected = f"{sentence}: moves (`migrate: true`) are not available in this version yet, undo the edit"
-    assert expected in placed.sentences()
-
-
 def test_another_engine_version_of_a_plan_is_refused_for_each_tenant_on_it(placed: FleetFolder) -> None:
     """F22, G13."""
     placed.edit("plans.yaml", "version: 15\n    size: {cpu: 8", "version: 16\n    size: {cpu: 8")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.lockfile import placements_findings, placements_text
-from catalogue.placement import Placements, place
+from catalogue.placement import Placements, place, taken
 from catalogue.plan import DatabasePlan, Plans, StoragePlan
 from catalogue.tenant import DatabaseSection, Removed, State, StorageSection, Tenant
 
@@ -45,6 +45,7 @@ GONE = Removed(on=date(2027, 12, 1), backup="b-17")
 DATABASES = [
     None,
     *(DatabaseSection(plan=plan, region=region) for plan in PLANS.database for region in (None, *REGIONS)),
+    *(DatabaseSection(plan=plan, migrate=True) for plan in PLANS.database),
 ]
 BUCKETS = [None, *(StorageSection(plan=plan) for plan in PLANS.storage)]
 # Between two runs of `place`: a signup or a section more, another plan, a removal, a removed entry deleted for good.
@@ -84,12 +85,14 @@ def _edited(tenants: dict[str, Tenant], step: Step, placements: Placements) -> d
 
 def _assert_nobody_moved(before: Placements, after: Placements) -> None:
     for name in before.tenants.keys() & after.tenants.keys():
+        assert before.tenants[name].others.items() <= after.tenants[name].others.items()
         for section, old in before.tenants[name].sections.items():
             assert after.tenants[name].sections[section].model_dump(exclude={"plan"}) == old.model_dump(
                 exclude={"plan"}
             )
     for name in before.clusters.keys() & after.clusters.keys():
-        assert after.clusters[name].model_dump(exclude={"plan"}) == before.clusters[name].model_dump(exclude={"plan"})
+        changing = {"plan", "preset", "size"}
+        assert after.clusters[name].model_dump(exclude=changing) == before.clusters[name].model_dump(exclude=changing)
 
 
 def _assert_limits_hold(tenants: dict[str, Tenant], placements: Placements) -> None:
@@ -102,7 +105,7 @@ def _assert_limits_hold(tenants: dict[str, Tenant], placements: Placements) -> N
     assert max(Counter(tenant.cell for tenant in placements.tenants.values()).values(), default=0) <= CELL_SIZE
     for cluster in placements.clusters.values():
         assert (cluster.pooler is not None) is PLANS.database[cluster.plan].pooled
-    served = Counter(tenant.database.cluster for tenant in placements.tenants.values() if tenant.database)
+    served = taken(placements.tenants)
     assert all(count <= PLANS.database[placements.clusters[str(name)].plan].capacity for name, count in served.items())
 
 

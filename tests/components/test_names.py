@@ -118,7 +118,7 @@ def test_every_object_has_the_name_and_mark_it_has_for_ever(
 
 
 def second_generation(text: str) -> str:
-    return text.replace("generation: 1", "generation: 2")
+    return text.replace("generation: 1", "generation: 2").replace("customer-gamma", "customer-gamma-2")
 
 
 def second_cell(text: str) -> str:

@@ -65,4 +65,4 @@ def test_a_program_declares_a_tenant_by_its_arguments_and_gets_a_secret_password
     declared = next(request for request in recorder.registered if request.custom)
     assert declared.type == "pulumi-python:dynamic/postgres:TenantSchema"
     assert {key: value for key, value in declared.object.items() if key != "__provider"} == ASKED | {"layout": LAYOUT}
-    assert set(declared.additionalSecretOutputs) == {"login", "password"}
+    assert set(declared.additionalSecretOutputs) == {"login", "password", "given_password"}
