@@ -17,6 +17,13 @@ class EngineName(StrEnum):
     embedded = "embedded"
 
 
+class Adoption(StrEnum):
+    """What becomes of an object that carries our mark and is wanted, but in no state."""
+
+    adopt = "adopt"
+    remove = "remove"
+
+
 Fleet = Annotated[
     Path,
     typer.Option(

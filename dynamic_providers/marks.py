@@ -40,8 +40,10 @@ class Marked:
     """An object at a vendor that carries our mark.
 
     `type` is Pulumi's token (`pulumi-python:dynamic/timeweb:Cluster`), `name` the logical name in the mark, `id` the
-    vendor's, `what` one line for a reader. `holds_data` says that its removal may lose somebody's data. `size` is what
-    a price list knows it by (cpu, ram_gb, disk_gb; or a vendor's own word), `props` what its provider's `delete` needs.
+    vendor's as the state writes it, `what` one line for a reader. `holds_data` says that its removal may lose
+    somebody's data, `charged` that the vendor asks money for it, `size` what a price list knows it by (cpu, ram_gb,
+    disk_gb; or a vendor's own word). `proven` is False where the name alone speaks for us and may be another's.
+    `props` is what its removal needs.
     """
 
     type: str
@@ -49,7 +51,9 @@ class Marked:
     id: str
     what: str
     holds_data: bool
+    charged: bool = False
     size: Mapping[str, float | str] = field(default_factory=dict)
+    proven: bool = True
     props: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 

@@ -112,15 +112,15 @@ class Engine(Protocol):
         """Answer Pulumi's deployment document {version: 3, deployment: {…}}, secrets encrypted."""
         ...
 
-    def import_state(self, document: Mapping[str, Any]) -> None:
+    def import_state(self, document: Mapping[str, Any], *, instead_of: Mapping[str, Any] | None = None) -> None:
         """Replace the state by a document such as `export` gives, whole or not at all.
 
-        Refused are another version than 3, resources of another project or stack, and secrets that this stack's key
-        does not open.
+        Refused are another version than 3, resources of another project or stack, secrets that this stack's key does
+        not open, and a state that is not `instead_of` any more, where that is given.
         """
         ...
 
-    def break_lock(self) -> str:
+    def break_lock(self, *, only_look: bool = False) -> str:
         """Break the lock of a run that is proven dead, and say whose it was; "" where there is none.
 
         Raises EngineError, with process, host and age, while the owner lives or where it cannot be known.
@@ -134,3 +134,19 @@ class Engine(Protocol):
     def finds_ours(self, type_: str) -> bool:
         """Whether a create of this type takes over an object that carries our mark instead of making another."""
         ...
+
+
+def same_state(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two exported documents hold the same resources and pending operations, whenever they were written."""
+
+    def content(document: Mapping[str, Any]) -> list[Any]:
+        deployment = document["deployment"]
+        return [deployment.get(key) or [] for key in ("resources", "pending_operations")]
+
+    return content(one) == content(other)
+
+
+def refuse_other_state(found: Mapping[str, Any], expected: Mapping[str, Any] | None) -> None:
+    """Raise EngineError where the state that is to be replaced is not the one that was read."""
+    if expected is not None and not same_state(found, expected):
+        raise EngineError("the state has changed since it was read, by another run: begin again")

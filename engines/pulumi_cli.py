@@ -16,7 +16,18 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
 
-from engines.engine import Change, EngineError, Event, Failure, Handler, Kind, Operation, Result, ignore
+from engines.engine import (
+    Change,
+    EngineError,
+    Event,
+    Failure,
+    Handler,
+    Kind,
+    Operation,
+    Result,
+    ignore,
+    refuse_other_state,
+)
 
 # What each of the engine's steps means for a user; a step that is not here is bookkeeping.
 OPERATIONS: Mapping[OpType, Operation] = {
@@ -259,18 +270,19 @@ class PulumiCli:
         """Answer Pulumi's deployment document, secrets encrypted."""
         return self._ask(["stack", "export"])
 
-    def import_state(self, document: Mapping[str, Any]) -> None:
+    def import_state(self, document: Mapping[str, Any], *, instead_of: Mapping[str, Any] | None = None) -> None:
         """Replace the state by a document such as `export` gives; the CLI checks whose it is."""
+        refuse_other_state(self.export(), instead_of)
         deployment = automation.Deployment(version=document.get("version"), deployment=document.get("deployment"))
         try:
             self._stack.import_stack(deployment)
         except automation.CommandError as error:
             raise EngineError(self._refusal(error)) from error
 
-    def break_lock(self) -> str:
+    def break_lock(self, *, only_look: bool = False) -> str:
         """Break the lock of a run that is proven dead, and say whose it was; "" where there is none."""
         owners = [describe_lock(lock) for lock in self._locks()]
-        if owners:
+        if owners and not only_look:
             self._stack.cancel()
         return "; ".join(owners)
 

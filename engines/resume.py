@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from engines.engine import Result
+from engines.engine import EngineError, Result
 
 # adopt    in the cloud under our mark and wanted, but in no state: the next `up` takes it over, or a state edit does
 # clear    a note of an operation that left nothing to be settled
@@ -38,6 +38,10 @@ class InCloud(Protocol):
     @property
     def id(self) -> str:
         """The provider's id, as the state writes it."""
+
+    @property
+    def proven(self) -> bool:
+        """Whether more than a name that another stack may have chosen says that it is ours."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,27 @@ def notes(document: Document) -> list[Entry]:
     return list(document["deployment"].get("pending_operations") or [])
 
 
+def refuse_unsettled(
+    pending: Iterable[Entry], declared: Collection[str], finds_ours: Callable[[str], bool], stack: str
+) -> None:
+    """Raise EngineError for cut-off creates that an `up` would not settle by itself.
+
+    It settles one whose resource it declares and whose create looks for ours; what another has left is found by
+    `resume` alone.
+    """
+    unsettled = [
+        _name(note["resource"])
+        for note in pending
+        if note["type"] == "creating"
+        and not (note["resource"]["urn"] in declared and finds_ours(str(note["resource"]["type"])))
+    ]
+    if unsettled:
+        raise EngineError(
+            f"stack '{stack}': an earlier run was cut off while it was creating {', '.join(unsettled)}, and this one "
+            f"would not find what that left: run `tenantry resume --stack {stack}` first"
+        )
+
+
 def cleared(document: Document, urns: Collection[str]) -> dict[str, Any]:
     """The document without the notes of pending operations on these URNs."""
     deployment = {key: value for key, value in document["deployment"].items() if key != "pending_operations"}
@@ -154,7 +179,7 @@ def _left(
     for key, items in strays.items():
         wanted = declared.get(key) if key not in known and policy == "adopt" else None
         if wanted is None:
-            yield from (Finding("orphan", *key, item.id) for item in items)
+            yield from (Finding("orphan", *key, item.id) for item in items if item.proven)
         else:
             verdict: Verdict = "adopt" if len(items) == 1 else "twice"
             yield from (Finding(verdict, *key, item.id, *wanted) for item in items)

@@ -26,12 +26,16 @@ Mode = Literal["update", "refresh", "destroy"]
 
 @dataclass(frozen=True)
 class Options:
-    """What a pass is for. `fresh`: keys of resources that need no further read."""
+    """What a pass is for.
+
+    `suspects`: URNs that are read first, as with `refresh`; `fresh`: keys of resources that need no further read.
+    """
 
     mode: Mode
     refresh: bool = False
     continue_on_error: bool = False
     ignore_protect: bool = False
+    suspects: frozenset[str] = frozenset()
     fresh: frozenset[int] = frozenset()
 
 
@@ -131,7 +135,7 @@ class Deployment:
             return Outcome(self._component(new, found))
         provider = self.registry.get(new.provider)
         if self.options.mode == "update":
-            if found and self.options.refresh and provider.known:
+            if found and (self.options.refresh or found[1].urn in self.options.suspects) and provider.known:
                 found = self.refresh(provider, found)
             return Outcome(self._custom(goal, provider, new, found))
         if found:

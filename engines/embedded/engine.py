@@ -18,7 +18,8 @@ from engines.embedded.resource import Resource
 from engines.embedded.stack import Stack, open_stack
 from engines.embedded.store import Store
 from engines.embedded.urns import STACK_TYPE, name_of
-from engines.engine import Event, Handler, Result, ignore
+from engines.engine import Event, Handler, Result, ignore, refuse_other_state
+from engines.resume import declared_by, refuse_unsettled
 
 
 def utc_now() -> datetime:
@@ -60,14 +61,19 @@ class EmbeddedEngine:
 
         A preview comes first; what it finds wrong stops the run before anything is done. Failed resources leave
         the others alone where the preview holds no delete and no replace; deletions wait until all else succeeded.
+        What a run that died was updating or deleting is read first; what it was creating is looked for by its mark.
         """
         with self._exclusive(on_event) as stack:
-            options = Options("update", refresh=refresh)
-            plan = run_pass(stack, Store(stack.load(), stack.crypter), options, ignore, dry_run=True)
+            state = stack.load()
+            pending = state.pending()
+            suspects = frozenset(note["resource"]["urn"] for note in pending if note["type"] != "creating")
+            options = Options("update", refresh=refresh, suspects=suspects)
+            plan = run_pass(stack, Store(state, stack.crypter), options, ignore, dry_run=True)
             if not plan.result.ok:
                 for failure in plan.result.failures:
                     on_event(Event(self._now(), "failed", failure.urn, failure.name, None, failure.message))
                 return plan.result
+            refuse_unsettled(pending, declared_by(plan.result), self.finds_ours, self._name)
             counts = plan.result.counts
             options = replace(
                 options,
@@ -99,17 +105,19 @@ class EmbeddedEngine:
         stack = self._open()
         return stack.folder.document(stack.load(), stack.salt)
 
-    def import_state(self, document: Mapping[str, Any]) -> None:
+    def import_state(self, document: Mapping[str, Any], *, instead_of: Mapping[str, Any] | None = None) -> None:
         """Replace the state by a document such as `export` gives, whole or not at all."""
         with locked(self._lock, self._now, lambda _text: None):
             stack = self._open()
+            if instead_of is not None:
+                refuse_other_state(stack.folder.document(stack.load(), stack.salt), instead_of)
             state = read_document(document, stack)
             # A journal that a dead run left belongs to the state that goes.
             stack.folder.save(state, stack.salt)
 
-    def break_lock(self) -> str:
+    def break_lock(self, *, only_look: bool = False) -> str:
         """Break the lock of a run that is proven dead, and say whose it was; "" where there is none."""
-        return break_lock(self._lock, self._now)
+        return break_lock(self._lock, self._now, only_look=only_look)
 
     def configuration(self) -> Mapping[str, str]:
         """Answer the stack's configuration by namespaced key, secrets in plain text: never to be shown."""
@@ -147,8 +155,9 @@ class EmbeddedEngine:
             stack.folder.save(state, stack.salt)
             if pending := state.pending():
                 stack.report(on_event).message(
-                    f"warning: {len(pending)} operations of an earlier run were cut off and may have left objects "
-                    f"that the state does not know: {', '.join(map(_described, pending))}; check them, then refresh"
+                    f"warning: {len(pending)} operations of an earlier run were cut off "
+                    f"({', '.join(map(_described, pending))}): an `up` settles them, and what it no longer wants is "
+                    "found by `tenantry resume`"
                 )
             yield stack
 

@@ -35,7 +35,7 @@ def locked(path: Path, now: Callable[[], datetime], warn: Callable[[str], None])
             _write(file, "")
 
 
-def break_lock(path: Path, now: Callable[[], datetime]) -> str:
+def break_lock(path: Path, now: Callable[[], datetime], *, only_look: bool = False) -> str:
     """Break the lock of a run that died on this host and say whose it was; "" where nobody left one.
 
     Raises StateError for a run that goes on, and for one on another host.
@@ -51,7 +51,8 @@ def break_lock(path: Path, now: Callable[[], datetime]) -> str:
             raise StateError(f"the stack is locked by another run{owner}, which is alive: wait for it") from None
         if note and note.get("host") != socket.gethostname():
             raise StateError(_elsewhere(owner, path))
-        _write(file, "")
+        if not only_look:
+            _write(file, "")
     return owner.strip(" ()")
 
 

@@ -43,15 +43,18 @@ class State:
             old = self._drop(supersedes)
             if old is not None and old.urn != kept.resource.urn:
                 self.renamed[old.urn] = kept.resource.urn
+                self._outdate(old.urn)
         if condemns is not None:
             condemned = self.before[condemns]
             marked = Kept(replace(condemned.resource, delete=True), {**condemned.entry, "delete": True})
             self.alter(condemns, marked)
         self.after[kept.resource.urn] = kept
+        self._outdate(kept.resource.urn)
         self.end(ends)
 
     def begin(self, number: int, operation: str, entry: Mapping[str, Any]) -> None:
         """Note an operation that a provider is about to do."""
+        self._outdate(entry.get("urn", ""))
         self.begun[number] = {"resource": entry, "type": operation}
 
     def end(self, number: int | None) -> None:
@@ -67,12 +70,18 @@ class State:
 
     def forget(self, key: int, ends: int | None = None) -> None:
         """Drop what was there before: deleted, or gone by itself."""
-        self._drop(key)
+        gone = self._drop(key)
+        if gone is not None:
+            self._outdate(gone.urn)
         self.end(ends)
 
     def clear_pending(self) -> None:
         """Drop the notes of operations that earlier runs left behind."""
         self.inherited.clear()
+
+    def _outdate(self, urn: str) -> None:
+        """Drop what earlier runs have noted of a resource that this one has taken in hand."""
+        self.inherited = [note for note in self.inherited if note["resource"]["urn"] != urn]
 
     def _drop(self, key: int) -> Resource | None:
         kept = self.before.pop(key, None)

@@ -21,6 +21,7 @@ class Thing:
     type: str
     name: str
     id: str
+    proven: bool = True
 
 
 def urn(type_: str, name: str, stack: str = "prod") -> str:
@@ -117,6 +118,10 @@ def test_of_two_objects_with_one_mark_in_no_state_a_human_says_which() -> None:
         ("twice", "a", "1"),
         ("twice", "a", "2"),
     ]
+
+
+def test_what_only_has_a_name_like_ours_is_nobody_s_orphan() -> None:
+    assert settled(cell(declared=WANTED), found=(Thing(BUCKET, "prod-eu-shop", "5", proven=False),)) == []
 
 
 def test_policy_remove_adopts_nothing() -> None:

@@ -299,9 +299,41 @@ def test_a_killed_run_is_taken_up_where_it_was(embedded: Laboratory) -> None:
     result = embedded.embedded.up(on_event=lambda event: told.append(event.message))
     assert operations(result) == {"a": "same", "b": "create", "c": "create"}
     assert any("died without an end: its lock is broken" in text for text in told)
-    assert any("1 operations of an earlier run were cut off" in text and "creating b" in text for text in told)
+    assert any("1 operations of an earlier run were cut off (creating b)" in text for text in told)
+    assert "pending_operations" not in embedded.deployment()
+
+
+def test_a_create_that_was_cut_off_and_is_no_longer_wanted_is_not_forgotten(embedded: Laboratory) -> None:
+    """F15: an `up` names `resume`, and nothing is done."""
+    embedded.program(SLOW)
+    wait = embedded.fault("b", "create.wait", "")
+    with running(embedded) as process:
+        wait_for(embedded, "create b")
+        process.kill()
+        process.wait()
+    wait.unlink()
+    embedded.program('Toy("a", on(lane()))')
+    with pytest.raises(EngineError, match=r"was creating b, .*: run `tenantry resume --stack dev` first"):
+        embedded.up()
+    assert embedded.calls() == []
     assert len(embedded.deployment()["pending_operations"]) == 1
-    assert embedded.engine.refresh().ok
+
+
+def test_an_update_that_was_cut_off_is_read_before_anything_is_decided(embedded: Laboratory) -> None:
+    """H4: the state may be older than the cloud, so that going back to the old value is a change."""
+    embedded.applied('Toy("a", on(lane()), size=1)\nToy("b", on(lane("other")))')
+    embedded.program('Toy("a", on(lane()), size=2)\nToy("b", on(lane("other")))')
+    wait = embedded.fault("a", "update.wait", "")
+    with running(embedded) as process:
+        wait_for(embedded, "update a")
+        process.kill()
+        process.wait()
+    wait.unlink()
+    embedded.drift("a", size=2)
+    embedded.program('Toy("a", on(lane()), size=1)\nToy("b", on(lane("other")))')
+    assert operations(embedded.up()) == {"a": "update", "b": "same"}
+    assert embedded.calls() == ["read a", "update a"]
+    assert embedded.objects()["a"]["size"] == 1
     assert "pending_operations" not in embedded.deployment()
 
 

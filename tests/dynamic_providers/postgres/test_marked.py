@@ -1,0 +1,88 @@
+"""Tenants of ours on a real server, by the mark on their roles."""
+
+import pytest
+
+from dynamic_providers.errors import AmbiguousMarkError
+from dynamic_providers.postgres.connection import Address, Limits, PostgresError
+from dynamic_providers.postgres.marked import Place as Found
+from dynamic_providers.postgres.marked import PostgresLister
+from sandbox.postgres import HOST
+from tests.dynamic_providers.postgres.place import ADMIN, ADMIN_PASSWORD, CLUSTER_MARK, DATABASE, Place
+
+
+def lister(place: Place, stack: str = "prod", password: str = ADMIN_PASSWORD) -> PostgresLister:
+    address = Address(HOST, place.port, DATABASE, ADMIN, password, "disable")
+    return PostgresLister(lambda: [Found(address, CLUSTER_MARK)], stack, Limits(total=2))
+
+
+def names(place: Place, stack: str = "prod") -> dict[str, str]:
+    return {item.name: item.what.partition(" in ")[0] for item in lister(place, stack).marked()}
+
+
+def test_tenants_are_listed_by_their_roles(place: Place) -> None:
+    """F15; the schema is the one that the owner role owns."""
+    place.create("acme")
+    place.create("shop", mark="tenantry:staging:shop-schema-1")
+    place.create("solo", schema_name="public")
+    with place.admin() as admin:
+        admin.execute("CREATE ROLE stranger; COMMENT ON ROLE stranger IS 'not ours'")
+    try:
+        assert names(place) == {
+            "acme-schema-1": "schema c_acme of login c_acme",
+            "solo-schema-1": "schema public of login c_solo",
+        }
+        assert list(names(place, "staging")) == ["shop-schema-1"]
+        (first, _) = lister(place).marked()
+        assert (first.id, first.holds_data, first.charged) == ("c_acme", True, False)
+    finally:
+        with place.admin() as admin:
+            admin.execute("DROP ROLE stranger")
+
+
+def test_what_a_tenant_writes_on_its_schema_makes_nothing_ours(place: Place) -> None:
+    """The tenant owns its schema: it could point at another's mark."""
+    made = place.create("acme")
+    with place.connect(made) as session:
+        session.execute("COMMENT ON SCHEMA c_acme IS 'tenantry:prod:victim-schema-1'")
+    assert list(names(place)) == ["acme-schema-1"]
+
+
+@pytest.mark.parametrize("schema", ["c_acme", "public"])
+def test_a_removed_tenant_leaves_nothing_and_its_neighbour_stays(place: Place, schema: str) -> None:
+    made = place.create("acme", schema_name=schema)
+    place.create("beta")
+    with place.connect(made) as session:
+        session.execute("CREATE TABLE bread AS SELECT 1 AS n")
+    ours = lister(place)
+    ours.remove(next(item for item in ours.marked() if item.name == "acme-schema-1"))
+    assert place.tenant_roles() == ["c_beta", "c_beta_owner"]
+    assert list(names(place)) == ["beta-schema-1"]
+
+
+def test_a_role_that_was_left_alone_is_still_found(place: Place) -> None:
+    """A removal that was cut off between its transactions."""
+    place.create("acme")
+    with place.admin() as admin:
+        admin.execute("DROP OWNED BY c_acme; DROP ROLE c_acme")
+    ours = lister(place)
+    (left,) = ours.marked()
+    assert (left.name, left.id) == ("acme-schema-1", "c_acme")
+    ours.remove(left)
+    assert place.tenant_roles() == []
+
+
+def test_a_database_that_cannot_be_looked_into_is_an_error(place: Place) -> None:
+    """Design rule 4: an empty list would make every schema missing."""
+    place.create("acme")
+    with pytest.raises(PostgresError):
+        list(lister(place, password="another").marked())
+
+
+def test_what_took_another_mark_meanwhile_is_not_removed(place: Place) -> None:
+    place.create("acme")
+    ours = lister(place)
+    (item,) = ours.marked()
+    with place.admin() as admin:
+        admin.execute("COMMENT ON ROLE c_acme IS 'tenantry:staging:acme-schema-1'")
+    with pytest.raises(AmbiguousMarkError):
+        ours.remove(item)
