@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import typer
 from typer._click.core import Command, Parameter
@@ -85,7 +85,8 @@ def _value(parameter: Parameter) -> str:
     kind = parameter.type_descriptor.annotation  # type: ignore[attr-defined] # of options and arguments only
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "|".join(str(member.value) for member in kind)
-    return VALUES[kind]
+    # An option that may be given several times is a list.
+    return f"{VALUES[get_args(kind)[0]]}…" if get_origin(kind) is list else VALUES[kind]
 
 
 def _variable(parameter: Parameter) -> str:
