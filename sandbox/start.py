@@ -15,6 +15,7 @@ from sandbox.cluster_servers import stop_orphans
 from sandbox.errors import SandboxError
 from sandbox.folder import REGION, Description, Layout
 from sandbox.ports import ANY_PORTS, DEFAULT_PORTS, Ports
+from sandbox.postgres import Binaries
 
 __all__ = [
     "ANY_PORTS",
@@ -139,6 +140,7 @@ def environment(folder: Path) -> dict[str, str]:
         "S3_ACCESS_KEY": secrets.s3_access_key,
         "S3_SECRET_KEY": secrets.s3_secret_key,
         "TENANTRY_ADMIN_SECRET": secrets.admin_secret,
+        "TENANTRY_PG_BIN": str(Binaries.best().folder),
         "TENANTRY_FLEET": str(layout.fleet),
         "TENANTRY_STATE": str(layout.state),
         "TENANTRY_SANDBOX": str(layout.root),

@@ -69,7 +69,7 @@ def statements(want: TenantSchemaInputs, found: Found, verifier: str, *, version
         "connection_limit": sql.Literal(want.connection_limit),
         "statement_timeout": sql.Literal(want.statement_timeout_ms),
         "idle_in_transaction": sql.Literal(IDLE_IN_TRANSACTION_MS),
-        "options": _membership_options(version),
+        "options": membership_options(version),
     }
     steps = (
         *_roles(found),
@@ -138,7 +138,7 @@ def block_statements(roles: Sequence[str], login: str, *, version: int) -> sql.C
 
     `roles` are those of the tenant's that exist; there is at least one.
     """
-    script = [sql.SQL("GRANT {} TO CURRENT_USER {}").format(_listed(roles), _membership_options(version))]
+    script = [sql.SQL("GRANT {} TO CURRENT_USER {}").format(_listed(roles), membership_options(version))]
     if login in roles:
         script.append(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login)))
     return sql.SQL("; ").join(script)
@@ -165,5 +165,6 @@ def _listed(roles: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(role) for role in roles)
 
 
-def _membership_options(version: int) -> sql.SQL:
+def membership_options(version: int) -> sql.SQL:
+    """What a membership is good for, all of it, as the server of this version wants it said."""
     return sql.SQL("WITH INHERIT TRUE, SET TRUE" if version >= _OPTIONS_SINCE else "")
