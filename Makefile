@@ -8,7 +8,7 @@ export PULUMI_ERROR_OUTPUT_STRING := 1
 # A virtual environment of another project must not leak in.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check e2e bench docs clean
+.PHONY: demo test check e2e faults bench docs clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -24,6 +24,9 @@ check: $(READY)
 
 e2e: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile -m e2e
+
+faults: $(READY)
+	TENANTRY_FAULTS_STEP=1 $(BIN)/pytest -n 2 -m e2e tests/dynamic_providers/timeweb/test_fault_matrix.py
 
 bench: $(READY)
 	$(BIN)/python -m examples.bench

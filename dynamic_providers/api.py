@@ -12,7 +12,7 @@ What is repeated, up to a deadline, with exponential backoff and jitter:
 import hashlib
 import ssl
 import weakref
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from http import HTTPStatus
@@ -137,16 +137,8 @@ class Api:
 
         Raises ApiError or TransportError; UncertainError for a create that may have been executed.
         """
-        patience = self._patience
         try:
-            for attempt in stamina.retry_context(
-                on=partial(may_repeat, repeatable=call.repeatable),
-                attempts=None,
-                timeout=patience.deadline,
-                wait_initial=patience.first_pause,
-                wait_max=patience.longest_pause,
-                wait_jitter=patience.jitter,
-            ):
+            for attempt in repeated(self._patience, partial(may_repeat, repeatable=call.repeatable)):
                 with attempt:
                     return self._once(call)
         except UNKNOWN as error:
@@ -179,6 +171,18 @@ class Api:
         error = error_class(response, absent=self._absent)(self._vendor, response.status_code, body)
         error.add_note(f"{call.method} {call.path}")
         return error
+
+
+def repeated(patience: Patience, on: Callable[[Exception], bool]) -> Iterable[stamina.Attempt]:
+    """Attempts until one succeeds, fails in a way that `on` does not accept, or the deadline is over."""
+    return stamina.retry_context(
+        on=on,
+        attempts=None,
+        timeout=patience.deadline,
+        wait_initial=patience.first_pause,
+        wait_max=patience.longest_pause,
+        wait_jitter=patience.jitter,
+    )
 
 
 def may_repeat(error: Exception, *, repeatable: bool) -> bool:

@@ -53,12 +53,14 @@ class Fault:
 
 _CLUSTERS = r"^/api/v1/(databases|dbs)$"
 _ONE_OBJECT = r"^/api/v[12]/(databases|dbs|storages/buckets|storages/users)/[^/]+$"
+_ANY_OBJECT = _ONE_OBJECT.removesuffix("$") + r"(/(instances|admins)/[^/]+)?$"
 
 SWITCHES: Mapping[str, Switch] = {
     switch.name: switch
     for switch in (
         Switch("response-lost", "the work was done, but the connection ended before the answer came", "after"),
         Switch("error-after-work", "the work was done, yet the answer was 500", "after", 500, "Internal server error"),
+        Switch("refused-after-work", "the work was done, yet the answer was 422", "after", 422, "Unprocessable entity"),
         Switch("unavailable", "503 for a while, nothing done", "instead", 503, "Service unavailable"),
         Switch("bare-404", "the edge answered 404 without an envelope for an object that lives", "instead", 404),
         Switch("locked", "423 while another operation ran on the object", "instead", 423, "Resource is locked"),
@@ -79,9 +81,22 @@ SWITCHES: Mapping[str, Switch] = {
             method="DELETE",
             path=_ONE_OBJECT,
         ),
-        Switch("stuck", "a cluster that never leaves `starting`", "rule", method="POST", path=_CLUSTERS),
+        Switch(
+            "delete-ignored",
+            "a delete that answers as if it were done and deletes nothing",
+            "rule",
+            method="DELETE",
+            path=_ANY_OBJECT,
+        ),
+        Switch(
+            "stuck",
+            "a cluster that never leaves `starting`, or after an order to change its size `rebooting`",
+            "rule",
+            method="POST",
+            path=_CLUSTERS,
+        ),
         Switch("failed-state", "a cluster that ends in `error`", "rule", method="POST", path=_CLUSTERS),
-        Switch("gone", "an object removed behind our back just before it was asked for", "rule", path=_ONE_OBJECT),
+        Switch("gone", "an object removed behind our back just before it was asked for", "rule", path=_ANY_OBJECT),
     )
 }
 

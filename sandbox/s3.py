@@ -36,6 +36,7 @@ _ACCESS_KEY = re.compile(r"Credential=([A-Z0-9]+)/")
 _CODES: Mapping[int, str] = {
     401: "InvalidAccessKeyId",
     404: "NoSuchKey",
+    422: "InvalidRequest",
     423: "OperationAborted",
     429: "SlowDown",
     500: "InternalError",
@@ -94,12 +95,17 @@ class S3Server:
         """Empty the store, the log and the faults."""
         forget_everything()
         self.faults.clear()
-        self._forget_requests()
+        self.forget_requests()
 
     def requests(self, action: str | None = None) -> list[S3Request]:
         """The log, or that of one IAM action."""
         with self._lock:
             return [entry for entry in self._log if action in (None, entry.action)]
+
+    def forget_requests(self) -> None:
+        """Empty the log alone."""
+        with self._lock:
+            self._log.clear()
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ["PATH_INFO"]
@@ -159,7 +165,7 @@ class S3Server:
         endpoints: Mapping[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "health"): lambda _: _json({"status": "ok"}),
             ("GET", "requests"): lambda _: _json([asdict(entry) for entry in self.requests()]),
-            ("DELETE", "requests"): lambda _: self._empty(self._forget_requests),
+            ("DELETE", "requests"): lambda _: self._empty(self.forget_requests),
             ("GET", "faults"): self._show_faults,
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): lambda _: self._empty(self.faults.clear),
@@ -171,10 +177,6 @@ class S3Server:
     def _empty(act: Callable[[], None]) -> Response:
         act()
         return Response(status=204)
-
-    def _forget_requests(self) -> None:
-        with self._lock:
-            self._log.clear()
 
     def _show_faults(self, _request: Request) -> Response:
         switches = {name: switch.incident for name, switch in SWITCHES.items() if switch.stage != "rule"}

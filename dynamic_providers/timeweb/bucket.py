@@ -140,7 +140,7 @@ class BucketProvider(TimewebProvider):
         signer = self.session.timeweb.signer()
         s3 = objects.open_s3(configuration.s3_endpoint, configuration.s3_region, signer)
         try:
-            objects.empty(s3, bucket.real_name)
+            objects.empty(s3, bucket.real_name, self.session.patience)
         finally:
             s3.close()
 

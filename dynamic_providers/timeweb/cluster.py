@@ -10,9 +10,10 @@ from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
 from pydantic import model_validator
 
 from dynamic_providers.base import GONE, Inputs, Props, declared
-from dynamic_providers.errors import FailedStateError, ProviderError
+from dynamic_providers.errors import FailedStateError, ProviderError, RefusedError
 from dynamic_providers.inventory import Inventory, adopt, find_or_create
 from dynamic_providers.marks import MarkText, mark_in
+from dynamic_providers.timeweb.client import Fields
 from dynamic_providers.timeweb.models import Cluster as Found
 from dynamic_providers.timeweb.presets import FAMILY, database_preset
 from dynamic_providers.timeweb.session import Session, TimewebProvider, found_by
@@ -95,17 +96,16 @@ class ClusterProvider(TimewebProvider):
         return ReadResult(id_, outputs(want, cluster), observed(want, cluster).props()) if cluster else GONE
 
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
-        """One PATCH with what changed; a new size is waited for."""
+        """One PATCH with what changed; a new size is waited for, also one that an earlier run has ordered."""
         changed = self.changes_in_place(id_, olds, news)
         want = ClusterInputs.of(news)
         fields: dict[str, Any] = {theirs: getattr(want, ours) for ours, theirs in PATCHED.items() if ours in changed}
-        if changed & {"preset_id", *SIZE}:
-            fields["preset_id"] = self._preset(want, cluster=id_)
-        timeweb = self.session.timeweb
-        cluster = timeweb.change_cluster(id_, fields) if fields else timeweb.cluster(id_)
-        if preset := fields.get("preset_id"):
-            cluster = self._settled(cluster, preset)
-        return UpdateResult(outputs(want, cluster))
+        preset = self._preset(want, cluster=id_) if changed & {"preset_id", *SIZE} else None
+        # While a cluster restarts every other size is refused, and the same one would restart it again.
+        if preset is not None and self._settled(self.session.timeweb.cluster(id_)).preset_id != preset:
+            fields["preset_id"] = preset
+        cluster = self._change(id_, fields)
+        return UpdateResult(outputs(want, self._settled(cluster, preset) if preset is not None else cluster))
 
     def delete(self, id_: str, _props: Props) -> None:
         """Deletes the cluster with all it holds."""
@@ -116,6 +116,19 @@ class ClusterProvider(TimewebProvider):
     def _make(self, want: ClusterInputs) -> Found:
         fields = {"name": want.name, "type": want.engine, "preset_id": self._preset(want), "description": want.mark}
         return self.session.timeweb.create_cluster(fields)
+
+    def _change(self, id_: str, fields: Fields) -> Found:
+        timeweb = self.session.timeweb
+        if not fields:
+            return timeweb.cluster(id_)
+        try:
+            return timeweb.change_cluster(id_, fields)
+        except RefusedError:
+            # Repeated after a lost answer, an order is refused because it is being carried out.
+            cluster = timeweb.cluster(id_)
+            if fields.get("preset_id") != cluster.preset_id:
+                raise
+            return cluster
 
     def _adopt(self, want: ClusterInputs, id_: str) -> Found:
         found = self.session.timeweb.cluster(id_)

@@ -25,6 +25,7 @@ class Session:
 
     configuration: Configuration
     timeweb: client.Timeweb
+    patience: Patience
     pace: Pace
     today: Callable[[], date]
     iam: Api
@@ -96,6 +97,7 @@ def open_session(
     return Session(
         configuration,
         client.Timeweb(api(configuration.api_url, client.not_found)),
+        patience,
         pace or Pace(configuration.poll_seconds, configuration.deadline_seconds),
         today,
         api(configuration.iam_url, grants.not_found),

@@ -41,12 +41,19 @@ def test_a_lost_response_leaves_the_object_and_no_answer(api: httpx.Client, time
     assert struck(timeweb) == [("POST", None, "response-lost"), ("GET", 200, None)]
 
 
-def test_an_error_after_the_work_leaves_the_object(api: httpx.Client, timeweb: RunningTimeweb) -> None:
-    timeweb.strike("error-after-work", method="POST")
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [("error-after-work", 500, "internal_server_error"), ("refused-after-work", 422, "unprocessable_entity")],
+)
+def test_an_error_after_the_work_leaves_the_object(
+    api: httpx.Client, timeweb: RunningTimeweb, name: str, status: int, code: str
+) -> None:
+    """F37."""
+    timeweb.strike(name, method="POST")
     answer = api.post(CLUSTERS, json=ORDER)
-    assert (answer.status_code, answer.json()["error_code"]) == (500, "internal_server_error")
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
     assert api.get(CLUSTERS).json()["meta"]["total"] == 1
-    assert struck(timeweb) == [("POST", 500, "error-after-work"), ("GET", 200, None)]
+    assert struck(timeweb) == [("POST", status, name), ("GET", 200, None)]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +108,24 @@ def test_a_delete_that_needs_confirmation_deletes_nothing(
     assert answer.status_code == 200
     assert answer.json()["database_delete"]["hash"]
     assert api.get(cluster).status_code == 200
+
+
+def test_a_delete_may_be_answered_and_ignored(api: httpx.Client, timeweb: RunningTimeweb, cluster: str) -> None:
+    """G16, F37."""
+    timeweb.strike("delete-ignored")
+    assert api.delete(cluster).status_code == 204
+    assert api.get(cluster).status_code == 200
+    assert api.delete(cluster).status_code == 204
+    assert api.get(cluster).status_code == 404
+
+
+def test_a_change_of_size_may_never_end(
+    api: httpx.Client, timeweb: RunningTimeweb, clock: MovableClock, cluster: str
+) -> None:
+    timeweb.strike("stuck", method="PATCH", path=cluster)
+    assert api.patch(cluster, json={"preset_id": 125}).status_code == 200
+    clock.advance(3600)
+    assert api.get(cluster).json()["db"]["status"] == "rebooting"
 
 
 def test_a_size_that_is_sold_out_is_neither_listed_nor_ordered(api: httpx.Client, timeweb: RunningTimeweb) -> None:

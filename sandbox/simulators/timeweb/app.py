@@ -66,6 +66,8 @@ def _route(operation: Operation, state: State, pace: SlidingWindow) -> Route:
 def _answer(operation: Operation, state: State, call: Call) -> Response:
     if call.struck_by("gone"):
         forget(state, call.path)
+    if call.struck_by("delete-ignored"):
+        return Response(status_code=204)
     try:
         answer = operation.handler(state, call)
     except ApiError as error:

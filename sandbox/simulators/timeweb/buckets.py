@@ -85,9 +85,14 @@ def delete(state: State, bucket_id: int, confirmation: str | None = None) -> boo
     if state.storage.usage(bucket.full_name).objects:
         state.buckets.put(bucket.model_copy(update={"quarantined_at": state.clock()}))
         return True
-    state.buckets.remove(bucket_id)
-    state.storage.delete_bucket(bucket.full_name)
+    drop(state, bucket)
     return False
+
+
+def drop(state: State, bucket: Bucket) -> None:
+    """Remove a bucket with all it holds, as at the end of its quarantine."""
+    state.buckets.remove(bucket.id)
+    state.storage.delete_bucket(bucket.full_name)
 
 
 def _size(choice: SizedBucket) -> Size | None:

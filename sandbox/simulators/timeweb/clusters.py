@@ -159,6 +159,8 @@ def update(state: State, cluster_id: int, change: UpdateCluster, fate: Fate) -> 
         require_started(state, cluster_id)
         values |= vars(_new_size(cluster, change, fate))
         values |= _passing(state, "rebooting", "started", state.delays.resize)
+        if fate.stuck:
+            values["settles_at"] = None
     return state.clusters.put(cluster.model_copy(update=values))
 
 

@@ -11,6 +11,7 @@ ERROR_CODES: Mapping[int, str] = {
     403: "forbidden",
     404: "not_found",
     409: "conflict",
+    422: "unprocessable_entity",
     423: "locked",
     429: "too_many_requests",
     500: "internal_server_error",

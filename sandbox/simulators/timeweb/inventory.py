@@ -15,7 +15,7 @@ _REMOVE: Mapping[str, Callable[[State, Any], object]] = {
     "cluster": lambda state, record: clusters.delete(state, record.id),
     "database": lambda state, record: instances.delete(state, record.cluster_id, record.id),
     "admin": lambda state, record: admins.delete(state, record.cluster_id, record.id),
-    "bucket": lambda state, record: buckets.delete(state, record.id),
+    "bucket": buckets.drop,
     "storage_user": lambda state, record: storage_users.delete(state, record.uuid),
 }
 # The deepest id in a path names the object the request is about.

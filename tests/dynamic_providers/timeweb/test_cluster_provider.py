@@ -344,3 +344,29 @@ def test_check_refuses_what_can_never_be_made(edit: dict[str, Any]) -> None:
     """A8: anything but PostgreSQL; a size given twice or not at all."""
     assert ClusterProvider().check({}, WANTED | edit).failures
     assert ClusterProvider().check({}, WANTED).failures == []
+
+
+def test_a_new_size_whose_answer_is_lost_is_ordered_once(account: Account, provider: ClusterProvider) -> None:
+    """G43: the repeated order is refused while the first is carried out, and that is no failure."""
+    id_, outs = made(provider)
+    account.running.strike("response-lost", method="PATCH", path=f"{CLUSTERS}/{id_}$")
+    grown = provider.update(id_, outs, WANTED | {"cpu": 4.0, "ram_gb": 8.0, "disk_gb": 80.0}).outs or {}
+    assert (grown["status"], grown["resolved_preset"]) == ("started", 125)
+    assert [entry.status for entry in account.running.requests("PATCH")] == [None, 400]
+
+
+def test_a_new_size_that_an_earlier_run_ordered_is_waited_for_and_not_ordered_again(
+    account: Account, provider: ClusterProvider
+) -> None:
+    """H15: each order restarts the cluster under everybody who is on it."""
+    id_, outs = made(provider)
+    bigger = WANTED | {"cpu": 4.0, "ram_gb": 8.0, "disk_gb": 80.0}
+    account.running.strike("stuck", method="PATCH", path=CLUSTERS)
+    with pytest.raises(DeadlineError, match="its state is 'rebooting'"):
+        account.hasty(ClusterProvider).update(id_, outs, bigger)
+    account.edit("cluster", id_, status="started")
+    account.running.log.clear()
+    fresh = account.provider(ClusterProvider)
+    refreshed = fresh.read(id_, outs).outs or {}
+    assert (fresh.update(id_, refreshed, bigger).outs or {})["resolved_preset"] == 125
+    assert account.mutations() == []
