@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from catalogue.contradictions import contradictions
 from catalogue.errors import Finding
-from catalogue.placement import MOVING, Other, TenantPlacement, contradictions
+from catalogue.placement import MOVING, Other, TenantPlacement
 from catalogue.plan import DatabasePlan, Plans, StoragePlan
 from catalogue.tenant import DatabaseSection, StorageSection, Tenant
 

@@ -5,13 +5,14 @@ move has come; `tenantry move` takes it from one role to the next.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heappop, heappush
 from itertools import count
 from typing import Literal
 
+from catalogue.contradictions import contradictions, wanted_region
 from catalogue.names import cluster_vendor_name, dedicated_cluster_name, shared_cluster_name
 from catalogue.plan import DatabasePlan, Plans, SizeText, StoragePlan
 from catalogue.tenant import DatabaseSection, StorageSection, Tenant
@@ -165,76 +166,6 @@ class Placements:
 def taken(tenants: Mapping[str, TenantPlacement]) -> Counter[str]:
     """The places that are taken on each cluster."""
     return Counter(cluster for placed in tenants.values() for cluster in placed.clusters)
-
-
-@dataclass(frozen=True)
-class Occupancy:
-    """How full a shared cluster is; `open` is the most connections its tenants can have, of the `cap` it takes."""
-
-    cluster: str
-    tenants: int
-    places: int
-    open: int
-    cap: int
-    reserve: int
-    pooled: bool
-
-
-def tightest(placements: Placements, plans: Plans) -> Occupancy | None:
-    """The shared cluster nearest to its capacity; None without shared clusters.
-
-    A cluster's capacity is what its plan promises or its connection budget allows, whichever is less.
-    """
-    served = taken(placements.tenants)
-    shared = (
-        _occupancy(name, served[name], plans.database[cluster.plan])
-        for name, cluster in sorted(placements.clusters.items())
-        if cluster.mode == "shared" and cluster.plan in plans.database
-    )
-    return max(shared, key=lambda found: found.tenants / found.places, default=None)
-
-
-def _occupancy(cluster: str, tenants: int, plan: DatabasePlan) -> Occupancy:
-    return Occupancy(
-        cluster=cluster,
-        tenants=tenants,
-        places=plan.capacity,
-        open=plan.connections_of(tenants),
-        cap=plan.connections.cap,
-        reserve=plan.connections.reserve,
-        pooled=plan.pooled,
-    )
-
-
-Contradiction = tuple[str, str, object, object]
-"""The key to point at, what is pinned, its pinned and its wanted value."""
-
-
-def contradictions(placed: Placed, plan: DatabasePlan | StoragePlan, region: str | None) -> Iterator[Contradiction]:
-    """What of a wanted plan and region (None: as placed) the section cannot become where it is."""
-    if placed.provider != plan.provider:
-        yield "plan", "provider", placed.provider, plan.provider
-    if isinstance(plan, DatabasePlan):
-        yield from _database_contradictions(placed, plan)
-    wanted = wanted_region(placed, plan, region)
-    if placed.region != wanted:
-        yield "region" if region else "plan", "region", placed.region, wanted
-
-
-def wanted_region(placed: Placed, plan: DatabasePlan | StoragePlan, region: str | None) -> str:
-    """Where a placed section is to be. A plan that is sold elsewhere now leaves those alone who are on it."""
-    stays = placed.region in plan.regions or placed.plan == plan.name
-    return region or (placed.region if stays else plan.regions[0])
-
-
-def _database_contradictions(placed: Placed, plan: DatabasePlan) -> Iterator[Contradiction]:
-    if placed.mode != plan.mode:
-        yield "plan", "mode", placed.mode, plan.mode
-    elif plan.mode == "shared" and placed.plan != plan.name:
-        # Another shared plan lives on other clusters: this is no change of size.
-        yield "plan", "shared plan", placed.plan, plan.name
-    if placed.version != plan.version:
-        yield "plan", f"{plan.engine} version", placed.version, plan.version
 
 
 def place(

@@ -7,7 +7,8 @@ import typer
 
 from catalogue.load import load_fleet
 from catalogue.lockfile import write_placements
-from catalogue.placement import Occupancy, Placements, tightest
+from catalogue.occupancy import Occupancy, tightest
+from catalogue.placement import Placements
 from catalogue.placement import place as assign
 from cli import exit_codes, options
 from cli.terminal import emit, say

@@ -110,7 +110,7 @@ class StorageOutput(_Output):
 
 
 class OtherOutput(_Output):
-    """The generations that do not serve while `tenantry move` is under way: coming and empty, or closed and held."""
+    """The generations that do not serve while the tenant moves: coming and empty, or closed and held."""
 
     database: DatabaseOutput | None = None
     """the other generation of the database; `null` where it does not move"""

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.lockfile import placements_findings
-from catalogue.placement import Placements, place, tightest
+from catalogue.occupancy import tightest
+from catalogue.placement import Placements, place
 from catalogue.plan import Connections, DatabasePlan, Plans, database_plan_findings
 from catalogue.tenant import DatabaseSection, Tenant
 from tests.catalogue.fleets import FleetFolder

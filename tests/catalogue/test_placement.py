@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from catalogue.load import load_fleet
-from catalogue.placement import Occupancy, Placements, TenantPlacement, place, tightest
+from catalogue.occupancy import Occupancy, tightest
+from catalogue.placement import Placements, TenantPlacement, place
 from catalogue.plan import Plans
 from catalogue.tenant import DatabaseSection, Removed, State, StorageSection, Tenant
 from tests.catalogue.fleets import FleetFolder
