@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +27,10 @@ from engines.engine import (
     ignore,
     refuse_other_state,
 )
+from engines.file_lock import folder_of, locks, met_lock, read_owner, require_dead
+from engines.leftovers import end_all, leftovers, named
+from engines.pulumi_process import PulumiProcess
+from engines.resume import cleared, declared_by, notes, refuse_unsettled
 
 # What each of the engine's steps means for a user; a step that is not here is bookkeeping.
 OPERATIONS: Mapping[OpType, Operation] = {
@@ -41,6 +44,7 @@ OPERATIONS: Mapping[OpType, Operation] = {
     OpType.REFRESH: "refresh",
 }
 PARALLEL = 16
+INTERRUPTED = Failure("", "", "interrupted: what had been begun was finished and recorded; run it again for the rest")
 # What the CLI says after a program's own sentence.
 CLOSING_WORDS = "an unhandled error occurred: program exited"
 # A plugin's traceback, up to the line that names the exception.
@@ -84,7 +88,7 @@ class _Recorder:
             self._record(metadata, refreshed(operation, metadata))
         elif kind == "started":
             self._record(metadata, operation)
-        self.on_event(Event(datetime.now(UTC), kind, metadata.urn, name_of(metadata.urn), operation))
+        self.on_event(Event(utc_now(), kind, metadata.urn, name_of(metadata.urn), operation))
 
     def _record(self, metadata: StepEventMetadata, operation: Operation) -> None:
         known = self.changes.get(metadata.urn)
@@ -111,6 +115,11 @@ def refreshed(found: Operation, metadata: StepEventMetadata) -> Operation:
     if not metadata.provider or metadata.type.startswith("pulumi:providers:"):
         return "same"
     return "refresh" if found == "update" else found
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
 
 
 def name_of(urn: str) -> str:
@@ -168,17 +177,6 @@ def make_stack(project: Path, stack: str, environ: Mapping[str, str]) -> None:
         raise EngineError(f"`{' '.join(command)}` failed: {sentence([made.stderr])}")
 
 
-def describe_lock(file: Path) -> str:
-    """Say who holds a lock of the file backend. Raises `EngineError` unless its process has ended on this host."""
-    lock = json.loads(file.read_text(encoding="utf-8"))
-    owner = f"process {lock.get('pid')} on {lock.get('hostname')}, since {lock.get('timestamp')}"
-    if lock.get("hostname") != socket.gethostname():
-        raise EngineError(f"the stack is locked by {owner}: if that run is dead, remove the file {file}")
-    if Path(f"/proc/{lock.get('pid')}").exists():
-        raise EngineError(f"the stack is locked by {owner}, which is alive: wait for it")
-    return owner
-
-
 class PulumiCli:
     """One stack of the project in `project`, run by the `pulumi` on PATH."""
 
@@ -186,17 +184,18 @@ class PulumiCli:
         self._project = project
         self._name = stack
         self._environ = dict(environ)
-        self._stack = self._open()
+        self._stack, self._command = self._open()
 
     @staticmethod
     def available(environ: Mapping[str, str] = os.environ) -> bool:
         """Whether a `pulumi` is on PATH."""
         return shutil.which("pulumi", path=environ.get("PATH")) is not None
 
-    def _open(self) -> automation.Stack:
-        options = automation.LocalWorkspaceOptions(env_vars=self._environ)
+    def _open(self) -> tuple[automation.Stack, PulumiProcess]:
         try:
-            return automation.create_or_select_stack(self._name, work_dir=str(self._project), opts=options)
+            command = PulumiProcess()
+            options = automation.LocalWorkspaceOptions(env_vars=self._environ, pulumi_command=command)
+            return automation.create_or_select_stack(self._name, work_dir=str(self._project), opts=options), command
         except automation.InvalidVersionError as error:
             raise EngineError("the pulumi on PATH does not say its version: install a released Pulumi CLI") from error
         except automation.CommandError as error:
@@ -204,7 +203,9 @@ class PulumiCli:
 
     def preview(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
         """Say what `up` would do, changing nothing."""
-        return self._run(on_event, lambda record: self._stack.preview(refresh=refresh, on_event=record, color="never"))
+        return self._run(
+            on_event, lambda record: self._stack.preview(refresh=refresh, on_event=record, color="never"), changes=False
+        )
 
     def up(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
         """Bring the resources to what the program declares.
@@ -215,6 +216,7 @@ class PulumiCli:
         plan = self.preview(refresh=refresh)
         if not plan.ok:
             return Result((), plan.failures, (), plan.seconds)
+        self._settle(plan)
         deletes = [change.urn for change in plan.changes if change.operation == "delete"]
         replaces = plan.counts["replace"] > 0
         first = self._run(
@@ -273,18 +275,33 @@ class PulumiCli:
     def import_state(self, document: Mapping[str, Any], *, instead_of: Mapping[str, Any] | None = None) -> None:
         """Replace the state by a document such as `export` gives; the CLI checks whose it is."""
         refuse_other_state(self.export(), instead_of)
-        deployment = automation.Deployment(version=document.get("version"), deployment=document.get("deployment"))
-        try:
-            self._stack.import_stack(deployment)
-        except automation.CommandError as error:
-            raise EngineError(self._refusal(error)) from error
+        # Not through the Automation API, which writes the document to a file and leaves it there when it fails.
+        command = ["pulumi", "stack", "import", "--stack", self._name, "--non-interactive"]
+        imported = subprocess.run(
+            command,
+            input=json.dumps(document),
+            env=self._environ,
+            cwd=self._project,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if imported.returncode:
+            raise EngineError(self._refusal(imported.stderr))
 
     def break_lock(self, *, only_look: bool = False) -> str:
-        """Break the lock of a run that is proven dead, and say whose it was; "" where there is none."""
-        owners = [describe_lock(lock) for lock in self._locks()]
-        if owners and not only_look:
-            self._stack.cancel()
-        return "; ".join(owners)
+        """Break the lock of a run that is proven dead, end what it left running, and say whose it was; "" for none."""
+        project = self._stack.workspace.project_settings().name
+        folder = folder_of(str(self._stack.workspace.who_am_i().url or ""), self._project)
+        held = locks(folder, project, self._name) if folder else []
+        owners = [require_dead(read_owner(file), file, utc_now) for file in held]
+        left = leftovers(self._project)
+        if not only_look:
+            # What lives on may still write to a cloud: before anything is looked at, it ends.
+            end_all(left)
+            if owners:
+                self._stack.cancel()
+        return "; ".join([*owners, *([f"left running: {named(left)}"] if left else [])])
 
     def configuration(self) -> Mapping[str, str]:
         """Answer the stack's configuration by namespaced key, secrets in plain text: never to be shown."""
@@ -293,15 +310,6 @@ class PulumiCli:
     def finds_ours(self, type_: str) -> bool:
         """Whether a create of this type takes over an object that carries our mark: plugins just make another."""
         return type_.startswith("pulumi-python:")
-
-    def _locks(self) -> list[Path]:
-        """The locks that a file backend keeps of this stack, a JSON file for each run."""
-        backend = self._environ.get("PULUMI_BACKEND_URL", "")
-        if not backend.startswith("file://"):
-            return []
-        project = self._stack.workspace.project_settings().name
-        locks = Path(backend.removeprefix("file://")) / ".pulumi" / "locks" / "organization" / project / self._name
-        return sorted(locks.glob("*.json"))
 
     def _ask(self, arguments: list[str]) -> dict[str, Any]:
         """What a command of the CLI answers in JSON."""
@@ -317,25 +325,36 @@ class PulumiCli:
         resources = self.export()["deployment"].get("resources") or []
         return {resource["urn"] for resource in resources}
 
-    def _run(self, on_event: Handler, operation: Callable[[_Recorder], object]) -> Result:
+    def _settle(self, plan: Result) -> None:
+        """Take notes of cut-off operations out of the state, which keeps them for ever, where this run settles them."""
+        document = self.export()
+        if pending := notes(document):
+            refuse_unsettled(pending, declared_by(plan), self.finds_ours, self._name)
+            self.import_state(cleared(document, {note["resource"]["urn"] for note in pending}), instead_of=document)
+
+    def _run(self, on_event: Handler, operation: Callable[[_Recorder], object], *, changes: bool = True) -> Result:
         record = _Recorder(on_event)
         started = time.monotonic()
         refusal: automation.CommandError | None = None
+        self._command.interrupted = False
         try:
             operation(record)
         except automation.ConcurrentUpdateError as error:
             raise EngineError(
-                f"stack '{self._name}' is locked by another run: wait for it; if that run is dead, "
-                f"run `pulumi cancel --stack {self._name}`"
+                f"stack '{self._name}' is locked by {met_lock(str(error), utc_now())}: wait for it; if that run is "
+                f"dead, run `tenantry resume --stack {self._name}` on its host"
             ) from error
         except automation.CommandError as error:
             refusal = error
         deployment = self.export()["deployment"]
-        failures = blamed(record.failures(), deployment) + self._unfinished(deployment)
+        failures = blamed(record.failures(), deployment)
+        if changes:
+            failures = (*failures, *self._unfinished(deployment))
+        if refusal is not None and self._command.interrupted:
+            failures = (*failures, INTERRUPTED)
         if refusal is not None and not failures:
             raise EngineError(self._refusal(refusal)) from refusal
-        changes = tuple(record.changes.values())
-        return Result(changes, failures, (), time.monotonic() - started)
+        return Result(tuple(record.changes.values()), failures, (), time.monotonic() - started)
 
     def _unfinished(self, deployment: Mapping[str, Any]) -> tuple[Failure, ...]:
         """Resources that the cloud made but never reported ready, and creates whose end nobody saw: never green."""
@@ -350,14 +369,13 @@ class PulumiCli:
             Failure(
                 operation["resource"]["urn"],
                 name_of(operation["resource"]["urn"]),
-                f"its {operation['type']} was cut off: run "
-                f"`pulumi refresh --clear-pending-creates --stack {self._name}`, then `up` again",
+                f"its {operation['type']} was cut off: run `tenantry resume --stack {self._name}`, then `up` again",
             )
             for operation in deployment.get("pending_operations") or []
         ]
         return (*ill, *pending)
 
-    def _refusal(self, error: Exception) -> str:
+    def _refusal(self, error: object) -> str:
         """One sentence of the CLI's error lines; its other text may quote outputs and is not shown."""
         lines = [line.partition("error: ")[2].strip() for line in str(error).splitlines() if "error: " in line]
         reason = lines[-1] if lines else "it gave no reason"
