@@ -6,9 +6,11 @@ import typer
 
 from catalogue.load import Fleet, load_fleet
 from cli import exit_codes, options
+from cli.cells import named, stacks
 from cli.confirm import confirm, confirm_name
-from cli.runs import finish, run_all, stacks
+from cli.runs import Scope, finish, run_all
 from cli.terminal import complain
+from engines.orders import Order
 
 
 def destroy(
@@ -22,24 +24,20 @@ def destroy(
     typed: Annotated[
         str | None, typer.Option("--confirm", help="The stack's name, typed: goes with --including-data.")
     ] = None,
+    cells: options.Cells = None,
+    jobs: options.Jobs = options.CORES,
     yes: options.Yes = False,
     json: options.Json = False,
 ) -> None:
     """Delete the stack's resources. Protected ones, and what they need, are kept and named."""
     loaded = load_fleet(fleet, require_placed=False)
     if including_data:
-        confirm_name(f"This deletes every tenant's data in {', '.join(stacks(loaded, stack))}.", stack, typed=typed)
+        confirm_name(f"This deletes every tenant's data in {named(stacks(loaded, stack, cells))}.", stack, typed=typed)
     else:
         refuse_terminated(loaded)
-        confirm(f"Delete what is not protected in {', '.join(stacks(loaded, stack))}?", yes=yes)
-    results = run_all(
-        loaded,
-        stack,
-        engine,
-        "destroy",
-        lambda run, handler: run.destroy(including_data=including_data, on_event=handler),
-        json=json,
-    )
+        confirm(f"Delete what is not protected in {named(stacks(loaded, stack, cells))}?", yes=yes)
+    order = Order("destroy", including_data=including_data)
+    results = run_all(loaded, stack, engine, order, Scope(cells, jobs=jobs), json=json)
     finish(results)
 
 

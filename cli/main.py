@@ -52,8 +52,8 @@ def main() -> None:
     except OSError as error:
         complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         sys.exit(exit_codes.USER_ERROR)
-    except KeyboardInterrupt:
-        complain("interrupted")
+    except KeyboardInterrupt as interruption:
+        complain(str(interruption) or "interrupted")
         sys.exit(exit_codes.INTERRUPTED)
 
 

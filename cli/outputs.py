@@ -15,11 +15,12 @@ def outputs(
     fleet: options.Fleet = options.CHECKOUT,
     engine: options.Engine = options.EngineName.auto,
     *,
+    cells: options.Cells = None,
     show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Show credentials in clear.")] = False,
     json: options.Json = False,
 ) -> None:
     """Print the tenants with their cluster, schema, bucket and monthly cost; credentials only on request."""
-    tenants = merged(stack, fleet, engine, show_secrets=show_secrets)
+    tenants = merged(stack, fleet, engine, show_secrets=show_secrets, cells=cells)
     if json:
         emit(tenants)
         return
@@ -27,11 +28,13 @@ def outputs(
     table("", ("tenant", "state", "plan", "cluster", "schema", "bucket", "monthly cost"), rows)
 
 
-def merged(stack: str, fleet: options.Fleet, engine: options.EngineName, *, show_secrets: bool) -> dict[str, Any]:
-    """The `tenants` output of every cell in one map."""
+def merged(
+    stack: str, fleet: options.Fleet, engine: options.EngineName, *, show_secrets: bool, cells: str | None = None
+) -> dict[str, Any]:
+    """The `tenants` output of every cell, or of these, in one map."""
     loaded = load_fleet(fleet, require_placed=False)
     tenants: dict[str, Any] = {}
-    for name in stacks(loaded, stack):
+    for name in stacks(loaded, stack, cells):
         tenants |= open_engine(engine, name, loaded).outputs(show_secrets=show_secrets).get("tenants") or {}
     return tenants
 

@@ -6,8 +6,9 @@ import typer
 
 from catalogue.load import load_fleet
 from cli import exit_codes, options
-from cli.runs import finish, run_all
+from cli.runs import Scope, finish, run_all
 from cli.terminal import say
+from engines.orders import Order
 
 
 def preview(
@@ -16,12 +17,16 @@ def preview(
     engine: options.Engine = options.EngineName.auto,
     *,
     refresh: options.Refresh = False,
+    cells: options.Cells = None,
+    jobs: options.Jobs = options.CORES,
+    all_cells: options.AllCells = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 4 where `up` would change anything.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Show what `up` would create, update and delete."""
+    """Show what `up` would create, update and delete, in the cells where anything has changed."""
     loaded = load_fleet(fleet)
-    results = run_all(loaded, stack, engine, "preview", lambda run, _: run.preview(refresh=refresh), json=json)
+    scope = Scope(cells, all=all_cells or refresh, jobs=jobs)
+    results = run_all(loaded, stack, engine, Order("preview", refresh=refresh), scope, json=json)
     if not json:
         for result in results.values():
             for change in result.changes:

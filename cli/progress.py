@@ -1,14 +1,20 @@
-"""Progress of a run: a live line on a terminal, plain lines otherwise, JSON lines where asked for."""
+"""Progress of a run: a live table on a terminal, plain lines otherwise, JSON lines where asked for."""
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
 from cli.terminal import counts_text, diagnostics, emit, results
-from engines.engine import Event, Handler, Operation
+from engines.engine import Event, Operation
 
 DONE: Mapping[Operation, str] = {
     "create": "created",
@@ -18,22 +24,27 @@ DONE: Mapping[Operation, str] = {
 }
 
 
+Watch = Callable[[str, Event], None]
+NAMES_SHOWN = 4
+
+
 @contextmanager
-def shown(title: str, *, json_lines: bool) -> Iterator[Handler]:
-    """A handler of events that shows them while the block runs."""
+def shown(title: str, stacks: Sequence[str], *, json_lines: bool) -> Iterator[Watch]:
+    """A watch that shows the events of these stacks while the block runs; of several, each says whose it is."""
     if json_lines:
         yield _write_json
     elif results.is_terminal:
-        with _live(title) as handler:
-            yield handler
+        with _live(title, stacks) as watch:
+            yield watch
     else:
-        yield _write_line
+        yield partial(_write_line, several=len(stacks) > 1)
 
 
-def _write_json(event: Event) -> None:
+def _write_json(stack: str, event: Event) -> None:
     emit(
         {
             "time": event.time.isoformat(),
+            "stack": stack,
             "event": event.kind,
             "urn": event.urn,
             "name": event.name,
@@ -44,35 +55,61 @@ def _write_json(event: Event) -> None:
     )
 
 
-def _write_line(event: Event) -> None:
+def _write_line(stack: str, event: Event, *, several: bool) -> None:
+    prefix = f"{stack}: " if several else ""
     if event.kind == "message":
-        diagnostics.print(event.message, markup=False, soft_wrap=True)
+        diagnostics.print(f"{prefix}{event.message}", markup=False, soft_wrap=True)
     elif event.kind == "failed":
-        results.print(f"failed   {event.name} {event.message}".rstrip(), markup=False, soft_wrap=True)
+        results.print(f"{prefix}failed   {event.name} {event.message}".rstrip(), markup=False, soft_wrap=True)
     elif event.kind == "finished" and event.operation is not None and event.operation in DONE:
-        results.print(f"{DONE[event.operation]:<8} {event.name}", markup=False, soft_wrap=True)
+        results.print(f"{prefix}{DONE[event.operation]:<8} {event.name}", markup=False, soft_wrap=True)
+
+
+@dataclass
+class _Board:
+    """What each stack at work has done, and what it is doing; a stack that waits or has ended has no row."""
+
+    title: str
+    stacks: Sequence[str]
+    running: dict[str, dict[str, str]] = field(default_factory=dict)
+    finished: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def take(self, stack: str, event: Event) -> None:
+        running = self.running.setdefault(stack, {})
+        finished = self.finished.setdefault(stack, Counter())
+        if event.kind == "started" and event.operation in DONE:
+            running[event.urn] = event.name
+        elif event.kind in {"finished", "failed"}:
+            running.pop(event.urn, None)
+            if event.operation:
+                finished["failed" if event.kind == "failed" else event.operation] += 1
+
+    def __rich__(self) -> RenderableType:
+        table = Table.grid(padding=(0, 2))
+        for stack in self.stacks:
+            if self.running.get(stack):
+                names = list(self.running[stack].values())
+                more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+                table.add_row(
+                    Text(stack), Text(counts_text(self.finished[stack])), Text(", ".join(names[:NAMES_SHOWN]) + more)
+                )
+        whole = sum(self.finished.values(), Counter())
+        begun = f", {len(self.finished)} of {len(self.stacks)} stacks begun" if len(self.stacks) > 1 else ""
+        return Group(table, Spinner("dots", Text(f"{self.title}: {counts_text(whole)}{begun}")))
 
 
 @contextmanager
-def _live(title: str) -> Iterator[Handler]:
-    running: dict[str, str] = {}
-    finished: Counter[str] = Counter()
+def _live(title: str, stacks: Sequence[str]) -> Iterator[Watch]:
+    board = _Board(title, stacks)
     # Events come from the engine's worker threads.
     lock = threading.Lock()
+    with Live(board, console=results, refresh_per_second=8, transient=True):
 
-    with results.status(title) as status:
-
-        def handle(event: Event) -> None:
+        def watch(stack: str, event: Event) -> None:
             with lock:
-                if event.kind == "started" and event.operation in DONE:
-                    running[event.urn] = event.name
-                elif event.kind in {"finished", "failed"}:
-                    running.pop(event.urn, None)
-                    if event.operation:
-                        finished["failed" if event.kind == "failed" else event.operation] += 1
-                if event.kind in {"failed", "message"}:
-                    results.print(Text(f"{event.name} {event.message}".strip()))
-                names = ", ".join(list(running.values())[:4])
-                status.update(Text(f"{title}: {counts_text(finished)}  {names}"))
+                board.take(stack, event)
+            if event.kind in {"failed", "message"}:
+                prefix = f"{stack}: " if len(stacks) > 1 else ""
+                results.print(Text(f"{prefix}{event.name} {event.message}".strip()))
 
-        yield handle
+        yield watch

@@ -2,7 +2,8 @@
 
 from catalogue.load import load_fleet
 from cli import options
-from cli.runs import finish, run_all
+from cli.runs import Scope, finish, run_all
+from engines.orders import Order
 
 
 def refresh(
@@ -10,8 +11,10 @@ def refresh(
     fleet: options.Fleet = options.CHECKOUT,
     engine: options.Engine = options.EngineName.auto,
     *,
+    cells: options.Cells = None,
+    jobs: options.Jobs = options.CORES,
     json: options.Json = False,
 ) -> None:
     """Read every resource from its provider into the state; the clouds are not changed."""
     loaded = load_fleet(fleet)
-    finish(run_all(loaded, stack, engine, "refresh", lambda run, handler: run.refresh(on_event=handler), json=json))
+    finish(run_all(loaded, stack, engine, Order("refresh"), Scope(cells, jobs=jobs), json=json))

@@ -108,6 +108,10 @@ class Engine(Protocol):
         """Answer the stack's outputs; a secret is the text "[secret]" unless asked for."""
         ...
 
+    def revision(self) -> str:
+        """Answer which state there is: another after every run that changed it; empty where nobody can tell."""
+        ...
+
     def export(self) -> dict[str, Any]:
         """Answer Pulumi's deployment document {version: 3, deployment: {…}}, secrets encrypted."""
         ...

@@ -30,6 +30,7 @@ from engines.engine import (
 from engines.file_lock import folder_of, locks, met_lock, read_owner, require_dead
 from engines.leftovers import end_all, leftovers, named
 from engines.pulumi_process import PulumiProcess
+from engines.pulumi_revisions import moment_of
 from engines.resume import cleared, declared_by, notes, refuse_unsettled
 
 # What each of the engine's steps means for a user; a step that is not here is bookkeeping.
@@ -180,10 +181,14 @@ def make_stack(project: Path, stack: str, environ: Mapping[str, str]) -> None:
 class PulumiCli:
     """One stack of the project in `project`, run by the `pulumi` on PATH."""
 
-    def __init__(self, project: Path, stack: str, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, project: Path, stack: str, environ: Mapping[str, str] = os.environ, parallel: int = PARALLEL
+    ) -> None:
         self._project = project
         self._name = stack
         self._environ = dict(environ)
+        self._parallel = parallel
+        self._revision = ""
         self._stack, self._command = self._open()
 
     @staticmethod
@@ -225,14 +230,16 @@ class PulumiCli:
                 refresh=refresh,
                 on_event=record,
                 color="never",
-                parallel=PARALLEL,
+                parallel=self._parallel,
                 continue_on_error=not replaces,
                 exclude=deletes or None,
             ),
         )
         if not deletes or not first.ok:
             return first
-        second = self._run(on_event, lambda record: self._stack.up(on_event=record, color="never", parallel=PARALLEL))
+        second = self._run(
+            on_event, lambda record: self._stack.up(on_event=record, color="never", parallel=self._parallel)
+        )
         return merged(first, second)
 
     def refresh(self, *, on_event: Handler = ignore) -> Result:
@@ -254,7 +261,7 @@ class PulumiCli:
                 lambda record: self._stack.destroy(
                     on_event=record,
                     color="never",
-                    parallel=PARALLEL,
+                    parallel=self._parallel,
                     run_program=True,
                     exclude_protected=not including_data,
                 ),
@@ -267,6 +274,10 @@ class PulumiCli:
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """Answer the stack's outputs; a secret is the text "[secret]" unless asked for."""
         return self._ask(["stack", "output", "--json", *(["--show-secrets"] if show_secrets else [])])
+
+    def revision(self) -> str:
+        """Answer which state this engine's last run left: the moment at which it was written."""
+        return self._revision
 
     def export(self) -> dict[str, Any]:
         """Answer Pulumi's deployment document, secrets encrypted."""
@@ -347,6 +358,7 @@ class PulumiCli:
         except automation.CommandError as error:
             refusal = error
         deployment = self.export()["deployment"]
+        self._revision = moment_of(deployment)
         failures = blamed(record.failures(), deployment)
         if changes:
             failures = (*failures, *self._unfinished(deployment))

@@ -16,10 +16,12 @@ from engines.embedded.passes import Pass, run_pass
 from engines.embedded.properties import Secret, Value
 from engines.embedded.resource import Resource
 from engines.embedded.stack import Stack, open_stack
-from engines.embedded.store import Store
+from engines.embedded.store import Folder, Store
 from engines.embedded.urns import STACK_TYPE, name_of
 from engines.engine import Event, Handler, Result, ignore, refuse_other_state
 from engines.resume import declared_by, refuse_unsettled
+
+PARALLEL = 8
 
 
 def utc_now() -> datetime:
@@ -39,7 +41,7 @@ class EmbeddedEngine:
         stack: str,
         state_folder: Path,
         environ: Mapping[str, str] = os.environ,
-        parallel: int = 8,
+        parallel: int = PARALLEL,
         *,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -130,6 +132,10 @@ class EmbeddedEngine:
     @property
     def _lock(self) -> Path:
         return self._state_folder / f"{self._name}.lock"
+
+    def revision(self) -> str:
+        """Answer which state the last run left; empty where none, or one that another run has to look after."""
+        return Folder(self._state_folder, self._name, self._now).revision()
 
     def _open(self) -> Stack:
         return open_stack(

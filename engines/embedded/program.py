@@ -11,7 +11,6 @@ import importlib
 import os
 import pickle
 import runpy
-import signal
 import sys
 import threading
 import traceback
@@ -27,6 +26,7 @@ from pulumi.runtime import Settings, run_in_stack
 from pulumi.runtime.config import set_all_config
 
 from engines.embedded.project import Config, Project
+from engines.interrupts import terminable
 
 _PROCESS = threading.Lock()
 
@@ -65,7 +65,7 @@ def run_program(
         finally:
             ended.set()
 
-    with _terminable():
+    with terminable():
         threading.Thread(target=contextvars.Context().run, args=(work,), name=f"program of {project.stack}").start()
         try:
             ended.wait()
@@ -75,19 +75,6 @@ def run_program(
             raise
     if failures:
         raise failures[0]
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Take a SIGTERM for a Ctrl-C, where nobody else handles it and this thread may."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _run_in_loop(project: Project, parallel: int) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +182,11 @@ class Folder:
                 _repeat(state, record, crypter.decrypt)
         return state
 
+    def revision(self) -> str:
+        """Answer which state this is; empty where there is none, a run died, or operations were cut off."""
+        text = self._read()
+        return "" if self._journal.exists() or '"pending_operations"' in text else text and _digest(text)
+
     def journal(self) -> Journal:
         """Start the journal of a run on what the document says now. Needs the lock."""
         journal = Journal(self._journal)
@@ -218,6 +223,12 @@ class Folder:
 
     def _read(self) -> str:
         return self._json.read_text(encoding="utf-8") if self._json.exists() else ""
+
+
+def revisions(folder: Path) -> dict[str, str]:
+    """Answer the revision of each stack whose state lies in a folder."""
+    found = (file.stem for file in folder.glob("*.json"))
+    return {stack: Folder(folder, stack, lambda: datetime.now(UTC)).revision() for stack in found}
 
 
 def _digest(text: str) -> str:

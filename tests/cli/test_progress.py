@@ -29,9 +29,9 @@ RESULT = Result(
 
 def test_events_as_json_are_one_document_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Design 3.2: `--json`; a message with a line break or another script does not break a line."""
-    with shown("up prod", json_lines=True) as handler:
+    with shown("up", ["prod", "prod-2"], json_lines=True) as watch:
         for event in EVENTS:
-            handler(event)
+            watch("prod-2", event)
     written = capsys.readouterr()
     lines = [json.loads(line) for line in written.out.splitlines()]
     assert written.err == ""
@@ -39,15 +39,16 @@ def test_events_as_json_are_one_document_a_line(capsys: pytest.CaptureFixture[st
     assert [line["message"] for line in lines] == [event.message for event in EVENTS]
     assert {line["time"] for line in lines} == {"2026-11-21T12:00:00+00:00"}
     assert {frozenset(line) for line in lines} == {
-        frozenset({"time", "event", "urn", "name", "operation", "message"}),
+        frozenset({"time", "stack", "event", "urn", "name", "operation", "message"}),
     }
+    assert {line["stack"] for line in lines} == {"prod-2"}
 
 
 def test_events_away_from_a_terminal_are_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """What is unchanged is not told; text that is not ours is no markup."""
-    with shown("up prod", json_lines=False) as handler:
+    with shown("up", ["prod"], json_lines=False) as watch:
         for event in EVENTS:
-            handler(event)
+            watch("prod", event)
     written = capsys.readouterr()
     assert written.out.splitlines() == [
         "created  acme-bucket-1",
@@ -57,6 +58,16 @@ def test_events_away_from_a_terminal_are_plain_lines(capsys: pytest.CaptureFixtu
     assert written.err == "a whole run's word\n"
 
 
+def test_lines_of_several_stacks_say_whose_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """F26: one view of all cells."""
+    with shown("up", ["prod", "prod-2"], json_lines=False) as watch:
+        for event in EVENTS:
+            watch("prod-2", event)
+    written = capsys.readouterr()
+    assert written.out.splitlines()[0] == "prod-2: created  acme-bucket-1"
+    assert written.err == "prod-2: a whole run's word\n"
+
+
 def test_a_result_as_json_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     report("prod", RESULT, json=True)
     (line,) = capsys.readouterr().out.splitlines()
@@ -64,6 +75,7 @@ def test_a_result_as_json_is_one_line(capsys: pytest.CaptureFixture[str]) -> Non
         "stack": "prod",
         "counts": {"create": 1, "same": 1},
         "changed": True,
+        "left_out": False,
         "failures": [{"urn": URN, "name": "gamma-bucket-1", "message": "name [secret] is taken"}],
         "kept": [URN],
         "seconds": 1.23,

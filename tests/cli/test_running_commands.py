@@ -67,7 +67,7 @@ def test_a_stack_without_a_file_is_told_in_a_sentence(
 def test_an_engine_that_is_not_here_is_told_in_a_sentence(tenantry: Tenantry, catalogue: Catalogue) -> None:
     catalogue.folder.place()
     ran = tenantry("preview", "--stack", "sandbox", "--engine", "pulumi", *catalogue.option())
-    assert ran.code == exit_codes.ENGINE_ERROR
+    assert ran.code == exit_codes.USER_ERROR
     assert ran.err == "there is no `pulumi` on PATH: install the Pulumi CLI, or use `--engine embedded`\n"
     assert catalogue.untouched()
 
