@@ -42,7 +42,11 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
 
 def _plans_of(tenants: Iterable[Tenant], placements: Placements) -> set[str]:
     sections = [section for tenant in tenants for section in (tenant.database, tenant.storage) if section]
-    placed = [found for tenant in placements.tenants.values() for found in tenant.sections.values()]
+    placed = [
+        found
+        for tenant in placements.tenants.values()
+        for found in (*tenant.sections.values(), *tenant.others.values())
+    ]
     return {found.plan for found in (*sections, *placed, *placements.clusters.values())}
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def link_cells(stack: str, cells: Iterable[int]) -> None:
     for number in cells:
         link = PROJECT / f"Pulumi.{stack}-{number}.yaml"
         if number > 1 and not link.exists():
-            link.symlink_to(f"Pulumi.{stack}.yaml")
+            # Another run may be making it too.
+            with suppress(FileExistsError):
+                link.symlink_to(f"Pulumi.{stack}.yaml")
 
 
 def parse_cells(text: str) -> set[int]:

@@ -25,7 +25,7 @@ def destroy(
         str | None, typer.Option("--confirm", help="The stack's name, typed: goes with --including-data.")
     ] = None,
     cells: options.Cells = None,
-    jobs: options.Jobs = options.CORES,
+    jobs: options.Jobs = None,
     yes: options.Yes = False,
     json: options.Json = False,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 from catalogue.errors import CatalogueError
 from cli import exit_codes
 from cli.terminal import complain
-from engines.engine import EngineError, UserError
+from engines.engine import EngineError, InterruptionError, UserError
 from sandbox.errors import SandboxError
 
 # Each is a module of `cli` that holds the command, or the group of commands, of its own name.
@@ -52,8 +52,11 @@ def main() -> None:
     except OSError as error:
         complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         sys.exit(exit_codes.USER_ERROR)
-    except KeyboardInterrupt as interruption:
-        complain(str(interruption) or "interrupted")
+    except InterruptionError as interruption:
+        complain(str(interruption))
+        sys.exit(exit_codes.INTERRUPTED)
+    except KeyboardInterrupt:
+        complain("interrupted")
         sys.exit(exit_codes.INTERRUPTED)
 
 

@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -46,12 +45,14 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on s
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Read every resource from its provider first.")]
 Cells = Annotated[str | None, typer.Option("--cells", help="Only these cells of the stack: 1,4-7.", show_default=False)]
-Jobs = Annotated[int, typer.Option("--jobs", help="Cells at once, each in a process of its own.", min=1, max=64)]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", help="Cells at once, each in a process; as many as there are cores.", min=1, max=64),
+]
 AllCells = Annotated[bool, typer.Option("--all", help="Run cells too where nothing has changed since their last run.")]
 SandboxFolder = Annotated[
     Path, typer.Option("--folder", envvar="TENANTRY_SANDBOX", help="Folder that holds the sandbox and nothing else.")
 ]
 
 CHECKOUT = PROJECT
-CORES = os.cpu_count() or 1
 DEFAULT_SANDBOX = PROJECT / ".sandbox"

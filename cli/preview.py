@@ -18,7 +18,7 @@ def preview(
     *,
     refresh: options.Refresh = False,
     cells: options.Cells = None,
-    jobs: options.Jobs = options.CORES,
+    jobs: options.Jobs = None,
     all_cells: options.AllCells = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 4 where `up` would change anything.")] = False,
     json: options.Json = False,

@@ -12,7 +12,7 @@ def refresh(
     engine: options.Engine = options.EngineName.auto,
     *,
     cells: options.Cells = None,
-    jobs: options.Jobs = options.CORES,
+    jobs: options.Jobs = None,
     json: options.Json = False,
 ) -> None:
     """Read every resource from its provider into the state; the clouds are not changed."""

@@ -21,7 +21,7 @@ from components.settings import PROJECT
 from engines.cells import run_jobs
 from engines.embedded import EmbeddedEngine, revisions
 from engines.embedded.engine import PARALLEL as EMBEDDED_PARALLEL
-from engines.engine import Engine, EngineError, Result, UserError
+from engines.engine import Engine, EngineError, InterruptionError, Result, UserError
 from engines.orders import Job, Order, Outcome
 from engines.pulumi_cli import PARALLEL, PulumiCli
 from engines.pulumi_revisions import revisions as written
@@ -38,7 +38,7 @@ class Scope:
 
     cells: str | None = None
     all: bool = True
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    jobs: int | None = None
 
 
 def open_engine(name: EngineName, stack: str, fleet: Fleet) -> Engine:
@@ -86,7 +86,11 @@ class _Run:
     def here(self, cell: Cell, folder: Path) -> None:
         """Run one cell in this process: there is nothing to run beside it."""
         engine = engine_at(self.engine, cell.stack, folder)
-        result = self.order.perform(engine, lambda event: self.watch(cell.stack, event))
+        try:
+            result = self.order.perform(engine, lambda event: self.watch(cell.stack, event))
+        except KeyboardInterrupt as error:
+            ended = "interrupted: what was begun was ended and recorded; the same command goes on"
+            raise InterruptionError(ended) from error
         self.done(cell.stack, Outcome(result, engine.revision()))
 
     def done(self, stack: str, outcome: Outcome) -> None:
@@ -132,13 +136,13 @@ def run_all(
         else:
             whole = _run_children(run, todo, Path(folder), scope.jobs)
     if not whole:
-        raise KeyboardInterrupt(_interrupted(run, todo))
+        raise InterruptionError(_interrupted(run, todo))
     _tell_failures(run, len(todo))
     return {name: run.results.get(name, Result()) for name in cells}
 
 
-def _run_children(run: _Run, todo: Sequence[Cell], folder: Path, jobs: int) -> bool:
-    at_once = min(jobs, len(todo)) or 1
+def _run_children(run: _Run, todo: Sequence[Cell], folder: Path, jobs: int | None) -> bool:
+    at_once = min(jobs or os.cpu_count() or 1, len(todo)) or 1
     # Native plugins keep no budget with each other: what all cells together may do at once is dealt out among them.
     parallel = max(FEWEST_AT_ONCE, PARALLEL // at_once)
     orders = [Job(run.order, cell.stack, run.engine.value, str(folder / cell.stack), parallel) for cell in todo]
@@ -165,7 +169,7 @@ def _interrupted(run: _Run, todo: Sequence[Cell]) -> str:
     unbegun = len(todo) - done - len(run.stopped) - len(run.refused)
     return (
         f"interrupted: of {len(todo)} cells {done} ended, {len(run.stopped)} were stopped"
-        f"{f' ({named(run.stopped)})' if run.stopped else ''} and {unbegun} were not begun; the same command goes on"
+        f"{f' ({named(sorted(run.stopped))})' if run.stopped else ''} and {unbegun} were not begun; the same command goes on"
     )
 
 

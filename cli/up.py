@@ -15,7 +15,7 @@ def up(
     *,
     refresh: options.Refresh = False,
     cells: options.Cells = None,
-    jobs: options.Jobs = options.CORES,
+    jobs: options.Jobs = None,
     all_cells: options.AllCells = False,
     yes: options.Yes = False,
     json: options.Json = False,

@@ -18,6 +18,10 @@ class UserError(EngineError):
     """A run that the user asked for in a way that cannot be, before anything was begun."""
 
 
+class InterruptionError(Exception):
+    """A run that a signal ended in order; its text says how far it came."""
+
+
 @dataclass(frozen=True)
 class Change:
     """What a run did, or would do, with one resource.
