@@ -167,9 +167,10 @@ def _tell_left_out(left_out: Sequence[str], *, json: bool) -> None:
 def _interrupted(run: _Run, todo: Sequence[Cell]) -> str:
     done = len(run.results)
     unbegun = len(todo) - done - len(run.stopped) - len(run.refused)
+    which = f" ({named(sorted(run.stopped))})" if run.stopped else ""
     return (
-        f"interrupted: of {len(todo)} cells {done} ended, {len(run.stopped)} were stopped"
-        f"{f' ({named(sorted(run.stopped))})' if run.stopped else ''} and {unbegun} were not begun; the same command goes on"
+        f"interrupted: of {len(todo)} cells {done} ended, {len(run.stopped)} were stopped{which} "
+        f"and {unbegun} were not begun; the same command goes on"
     )
 
 

@@ -237,9 +237,7 @@ class PulumiCli:
         )
         if not deletes or not first.ok:
             return first
-        second = self._run(
-            on_event, lambda record: self._stack.up(on_event=record, color="never", parallel=self._parallel)
-        )
+        second = self._run(on_event, lambda ear: self._stack.up(on_event=ear, color="never", parallel=self._parallel))
         return merged(first, second)
 
     def refresh(self, *, on_event: Handler = ignore) -> Result:
