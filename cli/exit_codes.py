@@ -17,5 +17,5 @@ MEANINGS: Mapping[int, str] = {
     ENGINE_ERROR: "the provider or the engine failed, or a proof does not hold",
     CHANGES_PENDING: "changes are pending where a check was asked for",
     REFUSED_BY_POLICY: "refused because data would go",
-    INTERRUPTED: "interrupted by ctrl-C",
+    INTERRUPTED: "interrupted by ctrl-C or SIGTERM; what was under way has ended and is recorded",
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.embedded.deployment import Options
-from engines.embedded.imported import read_document
+from engines.embedded.imported import import_document
 from engines.embedded.lock import break_lock, locked
 from engines.embedded.masking import MASK
 from engines.embedded.passes import Pass, run_pass
@@ -19,6 +19,7 @@ from engines.embedded.stack import Stack, open_stack
 from engines.embedded.store import Folder, Store
 from engines.embedded.urns import STACK_TYPE, name_of
 from engines.engine import Event, Handler, Result, ignore, refuse_other_state
+from engines.interrupts import interruptible
 from engines.resume import declared_by, refuse_unsettled
 
 PARALLEL = 8
@@ -113,7 +114,7 @@ class EmbeddedEngine:
             stack = self._open()
             if instead_of is not None:
                 refuse_other_state(stack.folder.document(stack.load(), stack.salt), instead_of)
-            state = read_document(document, stack)
+            state = import_document(document, stack)
             # A journal that a dead run left belongs to the state that goes.
             stack.folder.save(state, stack.salt)
 
@@ -154,7 +155,7 @@ class EmbeddedEngine:
         def warn(text: str) -> None:
             on_event(Event(self._now(), "message", message=f"warning: {text}"))
 
-        with locked(self._lock, self._now, warn):
+        with interruptible(), locked(self._lock, self._now, warn):
             stack = self._open()
             state = stack.load()
             # What a run that died has journalled becomes the state that this one starts from.

@@ -59,7 +59,8 @@ def read_journal(path: Path) -> Iterator[Record]:
             yield record
         elif any(lines[number + 1 :]):
             raise StateError(
-                f"the journal {path} is damaged in line {number + 1}: restore it, or delete it and refresh"
+                f"the journal {path} is damaged in line {number + 1}: restore it, or remove it and run "
+                "`tenantry resume`, which finds what it told of in the clouds"
             )
         else:
             return

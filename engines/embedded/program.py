@@ -26,7 +26,6 @@ from pulumi.runtime import Settings, run_in_stack
 from pulumi.runtime.config import set_all_config
 
 from engines.embedded.project import Config, Project
-from engines.interrupts import terminable
 
 _PROCESS = threading.Lock()
 
@@ -47,7 +46,7 @@ def run_program(
 ) -> None:
     """Run the program to its end, then `then` in the same surroundings. Raises ProgramError.
 
-    A first Ctrl-C or SIGTERM calls `interrupted` and goes on waiting, so that running operations end and are recorded.
+    A KeyboardInterrupt calls `interrupted` and goes on waiting, so that running operations end and are recorded.
     """
     failures: list[BaseException] = []
     # Not the thread's own join: one that is interrupted takes the thread for ended.
@@ -65,14 +64,15 @@ def run_program(
         finally:
             ended.set()
 
-    with terminable():
-        threading.Thread(target=contextvars.Context().run, args=(work,), name=f"program of {project.stack}").start()
-        try:
+    thread = threading.Thread(target=contextvars.Context().run, args=(work,), name=f"program of {project.stack}")
+    try:
+        thread.start()
+        ended.wait()
+    except KeyboardInterrupt:
+        interrupted()
+        if thread.ident is not None:
             ended.wait()
-        except KeyboardInterrupt:
-            interrupted()
-            ended.wait()
-            raise
+        raise
     if failures:
         raise failures[0]
 

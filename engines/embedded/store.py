@@ -5,18 +5,19 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engines.embedded.document import read_document
 from engines.embedded.errors import StateError
 from engines.embedded.journal import Journal, Record, read_journal
 from engines.embedded.passphrase import Crypter
 from engines.embedded.properties import Properties
 from engines.embedded.resource import Resource, decode, encode
 from engines.embedded.state import Kept, State
+from engines.engine import same_state
 
 # The engine that wrote a document, in the form Pulumi checks: the magic is the digest of the version.
 VERSION = "3.0.0-embedded"
@@ -161,49 +162,93 @@ def _repeat(state: State, record: Record, decrypt: Callable[[str], str]) -> None
 
 
 class Folder:
-    """The files of one stack."""
+    """The files of one stack: the document, its version before the last change, and the journal of a run."""
 
     def __init__(self, folder: Path, stack: str, now: Callable[[], datetime]) -> None:
         self._json = folder / f"{stack}.json"
+        self._backup = folder / f"{stack}.json.bak"
         self._journal = folder / f"{stack}.journal"
         self._now = now
 
     def load(self, crypter: Crypter) -> State:
-        """Read the document and what a run that did not end has journalled. Needs no lock."""
+        """Read the document and what a run that did not end has journalled. Needs no lock.
+
+        Raises StateError for what is damaged, and where a state is gone that has been there.
+        """
         for _ in range(LOAD_ATTEMPTS):
-            text = self._read()
-            records = list(read_journal(self._journal))
+            content = self._read()
+            records = self._journalled(content)
             # A run may end between the two reads.
-            if text == self._read():
+            if content == self._read():
                 break
-        state = _parse(text, self._json, crypter.decrypt)
-        if records and records[0].get("base") == _digest(text):
-            for record in records[1:]:
-                _repeat(state, record, crypter.decrypt)
+        state = State() if content is None else self._parse(content, crypter.decrypt)
+        for record in records:
+            _repeat(state, record, crypter.decrypt)
         return state
 
     def revision(self) -> str:
         """Answer which state this is; empty where there is none, a run died, or operations were cut off."""
-        text = self._read()
-        return "" if self._journal.exists() or '"pending_operations"' in text else text and _digest(text)
+        content = self._read() or b""
+        cut_off = self._journal.exists() or b'"pending_operations"' in content
+        return "" if cut_off or not content else _digest(content)
 
     def journal(self) -> Journal:
         """Start the journal of a run on what the document says now. Needs the lock."""
         journal = Journal(self._journal)
-        journal.append({"base": _digest(self._read())})
+        journal.append({"base": _digest(self._read() or b"")})
         return journal
 
     def save(self, state: State, salt: str) -> None:
-        """Write the document in one step and drop the journal. Needs the lock."""
-        text = json.dumps(self.document(state, salt), indent=4, ensure_ascii=False)
-        draft = self._json.with_suffix(".json.new")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._json)
-        with suppress(FileNotFoundError):
-            self._journal.unlink()
+        """Write the document in one step, keep the one before, and drop the journal. Needs the lock."""
+        document = self.document(state, salt)
+        if not self._holds(document):
+            draft = self._json.with_suffix(".json.new")
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(document, file, indent=4, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            self._keep()
+            draft.replace(self._json)
+        self._journal.unlink(missing_ok=True)
+
+    def _holds(self, document: Mapping[str, Any]) -> bool:
+        """Whether the document on disk says the same already."""
+        try:
+            return same_state(json.loads(self._read() or b""), document)
+        except (ValueError, KeyError, TypeError):
+            return False
+
+    def _keep(self) -> None:
+        """Make the document on disk the version before; both names are there at every moment."""
+        if not self._json.exists():
+            return
+        link = self._backup.with_suffix(".bak.new")
+        link.unlink(missing_ok=True)
+        link.hardlink_to(self._json)
+        link.replace(self._backup)
+
+    def _journalled(self, content: bytes | None) -> list[Record]:
+        """What was done on top of this document; a journal on an older one is already part of it."""
+        records = read_journal(self._journal)
+        if (first := next(records, None)) is None or first.get("base") != _digest(content or b""):
+            if content is None and (first or self._backup.exists()):
+                raise StateError(f"the state {self._json} is gone{self._way_back()}")
+            return []
+        return list(records)
+
+    def _parse(self, content: bytes, decrypt: Callable[[str], str]) -> State:
+        try:
+            return read_document(json.loads(content), f"the state {self._json}", decrypt)
+        except ValueError as error:
+            what = "is not JSON" if content.strip() else "is empty"
+            raise StateError(f"the state {self._json} {what}{self._way_back()}") from error
+
+    def _way_back(self) -> str:
+        anew = "or remove its files to begin anew, and then run `tenantry resume`"
+        if self._backup.exists():
+            return f": put back {self._backup.name}, its version before the last change, {anew}"
+        return f": restore it from a backup of yours, {anew}"
 
     def document(self, state: State, salt: str) -> dict[str, Any]:
         """Answer Pulumi's deployment document, version 3."""
@@ -221,8 +266,12 @@ class Folder:
             deployment["pending_operations"] = [dict(operation) for operation in pending]
         return {"version": 3, "deployment": deployment}
 
-    def _read(self) -> str:
-        return self._json.read_text(encoding="utf-8") if self._json.exists() else ""
+    def _read(self) -> bytes | None:
+        """The document as it is on disk; None where there is none."""
+        try:
+            return self._json.read_bytes()
+        except FileNotFoundError:
+            return None
 
 
 def revisions(folder: Path) -> dict[str, str]:
@@ -231,22 +280,8 @@ def revisions(folder: Path) -> dict[str, str]:
     return {stack: Folder(folder, stack, lambda: datetime.now(UTC)).revision() for stack in found}
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _parse(text: str, path: Path, decrypt: Callable[[str], str]) -> State:
-    if not text:
-        return State()
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise StateError(f"the state {path} is not JSON: restore it from a backup") from error
-    if document.get("version") != 3:  # noqa: PLR2004 - the version of Pulumi's document
-        raise StateError(f"the state {path} has version {document.get('version')}: this engine reads version 3")
-    deployment: Mapping[str, Any] = document["deployment"]
-    resources = [Kept(decode(entry, decrypt), entry) for entry in deployment.get("resources") or []]
-    return State(resources, deployment.get("pending_operations") or [])
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def timestamp(moment: datetime) -> str:

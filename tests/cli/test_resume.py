@@ -131,7 +131,8 @@ def test_an_update_that_was_cut_off_is_read_and_its_note_goes(fleet: Fleet) -> N
 
 def test_a_lost_state_is_found_again(fleet: Fleet) -> None:
     """Every object is adopted by the next `up`, and none made."""
-    fleet.file.unlink()
+    for file in fleet.catalogue.state.glob("*.json*"):
+        file.unlink()
     assert [verdict for verdict, _ in fleet.findings()] == ["adopt"] * 4
     assert fleet.run("up", "--yes").code == exit_codes.DONE
     assert "POST /api/v1/storages/buckets" not in fleet.changes()

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Literal
@@ -20,6 +21,7 @@ PASSPHRASE = "correct horse"
 # The salt of that passphrase; a fixed one costs one key derivation per test process.
 SALT = "v1:c2FsdHNhbHQ=:v1:t5eBwIzkLWMXlqWx:4fBITppjfRLg6zhXITUiwPkj0QlMsg=="
 STACK = "dev"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HEADER = "import pulumi\nfrom toys import Box, Toy, lane, on\n\n"
 QUIET = frozenset({"configure", "check", "diff"})
 

@@ -11,8 +11,7 @@ import pytest
 from engines.embedded.errors import StateError
 from engines.embedded.lock import locked
 from engines.engine import EngineError
-from tests.engines.laboratory import Laboratory, operations
-from tests.engines.test_state import NOON
+from tests.engines.laboratory import NOON, Laboratory, operations
 
 PROGRAM = """
     here = on(lane())
@@ -65,14 +64,19 @@ def test_a_state_edit_takes_a_note_away(filled: Laboratory) -> None:
         (lambda document: document.update(version=4), "the document has version 4"),
         (lambda document: document.pop("deployment"), "has no deployment"),
         (lambda document: document["deployment"]["resources"][1].pop("urn"), "KeyError.'urn'. in one of its entries"),
-        (lambda document: document["deployment"].update(resources=["x"]), "TypeError.* in one of its entries"),
+        (lambda document: document["deployment"].update(resources=["x"]), "AttributeError.* in one of its entries"),
         (
             lambda document: document["deployment"]["resources"][1].update(urn="urn:pulumi:prod::playground::t::n"),
             "urn:pulumi:prod::playground::t::n, which is not of stack 'dev' of project 'playground'",
         ),
         (
             lambda document: document["deployment"].update(
-                pending_operations=[{"type": "creating", "resource": {"urn": "urn:pulumi:dev::other::t::n"}}]
+                pending_operations=[
+                    {
+                        "type": "creating",
+                        "resource": {"urn": "urn:pulumi:dev::other::t::n", "type": "t", "custom": True},
+                    }
+                ]
             ),
             "which is not of stack 'dev'",
         ),
