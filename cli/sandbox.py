@@ -36,7 +36,8 @@ def start(
     folder: options.SandboxFolder = options.DEFAULT_SANDBOX,
     *,
     port: Annotated[
-        int, typer.Option(help="First port; 0 takes any free ones.", min=0, max=65000)
+        int,
+        typer.Option(envvar="TENANTRY_SANDBOX_PORT", help="First port; 0 takes any free ones.", min=0, max=65000),
     ] = DEFAULT_PORTS.simulator,
     as_json: options.Json = False,
 ) -> None:

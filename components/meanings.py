@@ -50,6 +50,7 @@ SETTINGS: Mapping[str, Meaning] = {
 # Variables that are no stack configuration and no option of a command.
 ENVIRONMENT: Mapping[str, Meaning] = {
     "TENANTRY_STATE": Meaning("folder of the embedded engine's states", "`.tenantry` in the checkout"),
+    "TENANTRY_PG_BIN": Meaning("folder with `pg_dump` and `pg_restore`, as new as the newest cluster", "those on PATH"),
     "TENANTRY_SANDBOX_WITHOUT": Meaning(
         "plans that the sandbox leaves out on the Pulumi CLI for want of their plugin; `sandbox env` sets it"
     ),
