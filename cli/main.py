@@ -14,7 +14,7 @@ from engines.engine import EngineError, InterruptionError, UserError
 from sandbox.errors import SandboxError
 
 # Each is a module of `cli` that holds the command, or the group of commands, of its own name.
-VERBS = ("validate", "place", "preview", "up", "refresh", "resume", "destroy", "outputs", "verify", "sandbox")
+VERBS = ("validate", "place", "preview", "up", "refresh", "resume", "move", "destroy", "outputs", "verify", "sandbox")
 
 
 def application(verbs: Sequence[str] = VERBS) -> typer.Typer:
