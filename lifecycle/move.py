@@ -105,9 +105,9 @@ def move(tenant: str, rim: Rim, today: date) -> Outcome:
     for pair in coming:
         if pair.returns:
             rim.wish(pair, back=True)
-    rim.phase("make", tenant)
-    rim.up(tenant)
     if any(pair.other.role == "next" for pair in coming):
+        rim.phase("make", tenant)
+        rim.up(tenant)
         rim.phase("precopy", tenant)
         for pair in coming:
             rim.precopy(pair)

@@ -36,6 +36,8 @@ class Mover:
     tell: Callable[[Phase, str], None]
     hold: int | None = None
     notes: list[str] = field(default_factory=list)
+    # Outputs change by a run only.
+    _told: dict[str, TenantOutputs] = field(default_factory=dict)
 
     def placements(self) -> Placements:
         """The lock file as it is now; it fits the catalogue, or an error says where it does not."""
@@ -60,6 +62,7 @@ class Mover:
 
     def up(self, tenant: str) -> None:
         """One run of the tenant's cell."""
+        self._told.clear()
         self.apply(self._cell(tenant))
 
     def precopy(self, pair: Pair) -> None:
@@ -130,5 +133,7 @@ class Mover:
             yield source, target
 
     def _outputs(self, pair: Pair) -> tuple[object, object]:
-        told = self.outputs(pair.tenant, self._cell(pair.tenant))
+        if pair.tenant not in self._told:
+            self._told[pair.tenant] = self.outputs(pair.tenant, self._cell(pair.tenant))
+        told = self._told[pair.tenant]
         return getattr(told, pair.section), getattr(told.other, pair.section, None)

@@ -23,7 +23,7 @@ from components.outputs import TenantOutputs, parse_tenants
 from engines.embedded import EmbeddedEngine
 from tests.e2e.world import PROJECT, STACK, bucket_of, connect
 
-PAUSE = 0.02
+PAUSE = 0.05
 RETRY = 0.3
 # Every so many numbers is an object too.
 OBJECT_EVERY = 10
