@@ -137,8 +137,8 @@ class Work:
         engine, name = self._open(cell), self.stack if cell == 1 else f"{self.stack}-{cell}"
         # The run that a killed move was in is dead, or this one is refused here.
         engine.break_lock()
-        with shown(f"up {name}", json_lines=self.json) as handler:
-            result = engine.up(on_event=handler)
+        with shown("up", [name], json_lines=self.json) as watch:
+            result = engine.up(on_event=partial(watch, name))
         report(name, result, json=self.json)
         if not result.ok:
             raise MoveError(

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -17,7 +18,7 @@ from components.settings import PROJECT
 from docs.markdown import code, table
 
 ROOT = typer.main.get_command(application())
-VALUES = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
+VALUES = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH", datetime: "DATE"}
 # What any command may end with; the others are told per command.
 COMMON = frozenset({exit_codes.DONE, exit_codes.USER_ERROR, exit_codes.USAGE, exit_codes.ENGINE_ERROR})
 
