@@ -7,6 +7,8 @@ What is repeated, up to a deadline, with exponential backoff and jitter:
 | 429, or no connection at all: proven not executed | yes | yes |
 | 5xx, silence, a bare 404: executed or not, nobody knows | yes | never: `UncertainError`, look for the mark first |
 | anything else | never | never |
+
+What has used up its deadline without an answer, and a token that is refused, end the calls of others too: `circuit`.
 """
 
 import hashlib
@@ -22,6 +24,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import stamina
 
+from dynamic_providers.circuit import Circuit
 from dynamic_providers.errors import (
     AbsentError,
     ApiError,
@@ -31,6 +34,7 @@ from dynamic_providers.errors import (
     ProviderError,
     RateLimitedError,
     RefusedError,
+    TokenRefusedError,
     TransportError,
     UnavailableError,
     UncertainError,
@@ -97,7 +101,7 @@ class Api:
     """One vendor endpoint. Read-only once constructed, so any number of threads share it.
 
     `absent` tells the vendor's canonical not-found answer from a bare 404. The token identifies the account to the
-    limiter (hashed) and is sent unless a call brings its own `auth`.
+    limiter (hashed) and is sent unless a call brings its own `auth`; `setting` is where an operator sets it.
     """
 
     def __init__(
@@ -108,7 +112,9 @@ class Api:
         limiter: Limiter,
         absent: Callable[[httpx.Response], bool],
         vendor: str = "Timeweb",
+        setting: str = "the token",
         patience: Patience = Patience(),
+        circuit: Circuit | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout: float = 30.0,
     ) -> None:
@@ -122,6 +128,8 @@ class Api:
         self._limiter = limiter
         self._absent = absent
         self._patience = patience
+        self._circuit = circuit or Circuit()
+        self._setting = setting
         self._client = httpx.Client(
             base_url=self._base_url,
             auth=Bearer(token),
@@ -137,18 +145,26 @@ class Api:
 
         Raises ApiError or TransportError; UncertainError for a create that may have been executed.
         """
+        began = self._circuit.clock()
+        passes = partial(may_repeat, repeatable=call.repeatable)
         try:
-            for attempt in repeated(self._patience, partial(may_repeat, repeatable=call.repeatable)):
+            for attempt in repeated(self._patience, passes):
                 with attempt:
                     return self._once(call)
-        except UNKNOWN as error:
-            if call.repeatable:
-                raise
-            raise UncertainError(f"{call.method} {call.path} may have been executed: {error}") from error
+        except ProviderError as error:
+            if passes(error):
+                self._lost(call, error, began)
+            if isinstance(error, UNKNOWN) and not call.repeatable:
+                raise UncertainError(f"{call.method} {call.path} may have been executed: {error}") from error
+            raise
         raise AssertionError("stamina ends with a result or an error")
 
     def _once(self, call: Call) -> httpx.Response:
-        self._limiter.acquire(f"{call.method} {self._base_url}{call.template} {self._account}")
+        endpoint = f"{call.method} {self._base_url}{call.template}"
+        token = f"token of {self._base_url}"
+        keys = (self._base_url, endpoint) if call.auth else (self._base_url, endpoint, token)
+        self._circuit.check(*keys)
+        self._limiter.acquire(f"{endpoint} {self._account}")
         try:
             response = self._client.request(
                 call.method,
@@ -161,13 +177,33 @@ class Api:
         except httpx.RequestError as error:
             kind: type[TransportError] = NotSentError if isinstance(error, NEVER_CONNECTED) else NoAnswerError
             raise kind(f"{self._vendor}: no answer to {call.method} {call.path} ({type(error).__name__})") from error
+        self._circuit.answered(*((self._base_url,) if response.is_server_error else keys))
         if response.is_success:
             return response
-        raise self._error(call, response)
+        failure = self._error(call, response)
+        if isinstance(failure, TokenRefusedError):
+            self._circuit.refused(token, str(failure))
+        raise failure
+
+    def _lost(self, call: Call, error: ProviderError, began: float) -> None:
+        """Notes what the whole deadline was waited for in vain: the host, or one endpoint of it that only fails."""
+        if isinstance(error, TransportError):
+            key, what = self._base_url, f"{self._base_url} has not answered"
+        elif isinstance(error, UnavailableError):
+            key = f"{call.method} {self._base_url}{call.template}"
+            what = f"{key} has answered nothing but errors"
+        else:
+            return
+        sentence = (
+            f"{self._vendor}: {what} for {self._patience.deadline:g} s: run again when it works; not asked again now"
+        )
+        self._circuit.lost(key, began, sentence)
 
     def _error(self, call: Call, response: httpx.Response) -> ApiError:
         secrets = {self._token, *call.secrets, *secrets_in(call.body)}
         body = mask(response.text, secrets)[:BODY_LIMIT]
+        if response.status_code == HTTPStatus.UNAUTHORIZED and call.auth is None:
+            return TokenRefusedError(self._vendor, response.status_code, body, self._setting)
         error = error_class(response, absent=self._absent)(self._vendor, response.status_code, body)
         error.add_note(f"{call.method} {call.path}")
         return error

@@ -7,9 +7,11 @@ ProviderError                 one sentence for the operator; holds no secret
 │   ├── RateLimitedError      429: proven not executed, repeat it after a pause
 │   ├── UnavailableError      5xx: executed or not, nobody knows
 │   └── RefusedError          any other answer: repeating it changes nothing
+│       └── TokenRefusedError 401: the same for every call until the setting is mended
 ├── TransportError            no answer at all
 │   ├── NotSentError          no connection: the request never left, repeat it
 │   └── NoAnswerError         sent, then silence: executed or not, nobody knows
+├── AwayError                 not sent, since another call of this process has found out that nothing answers there
 ├── UncertainError            a create that may have been executed: look for the mark before anything else
 ├── DeadlineError             an object did not become what was asked for in time
 ├── FailedStateError          an object is in a state it does not leave by itself
@@ -56,6 +58,16 @@ class RefusedError(ApiError):
     """Any other answer outside 2xx; the same request gets the same answer."""
 
 
+class TokenRefusedError(RefusedError):
+    """401. The text names the setting in place of the body, so that it is the same for every object of a run."""
+
+    def __init__(self, vendor: str, status: int, body: str, setting: str) -> None:
+        text = f"{vendor} API error: {status} the token is not accepted: set {setting} to a valid one, then run again"
+        ProviderError.__init__(self, text)
+        self.status = status
+        self.body = body
+
+
 class TransportError(ProviderError):
     """No answer came back."""
 
@@ -66,6 +78,10 @@ class NotSentError(TransportError):
 
 class NoAnswerError(TransportError):
     """The request left and no answer came; it may have been executed."""
+
+
+class AwayError(ProviderError):
+    """Nothing was sent: see `circuit`. The next run asks again."""
 
 
 class UncertainError(ProviderError):

@@ -13,6 +13,7 @@ import psycopg
 import stamina
 from psycopg import errors
 
+from dynamic_providers.circuit import Circuit
 from dynamic_providers.errors import ProviderError
 
 MAINTENANCE_DATABASE = "postgres"
@@ -47,12 +48,16 @@ class DatabaseAbsentError(PostgresError):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long one operation may take, in seconds: all its attempts together, and the waits within one attempt."""
+    """How long one operation may take, in seconds: all its attempts together, and the waits within one attempt.
+
+    `circuit` knows the servers that others have waited for in vain.
+    """
 
     total: float = 60.0
     connect: int = 10
     lock: int = 10
     statement: int = 120
+    circuit: Circuit | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ def transact(
 
     Raises:
         PostgresError: and its kinds; see the module.
+        AwayError: another operation has waited for this server in vain.
 
     """
 
@@ -97,11 +103,17 @@ def transact(
     attempts = stamina.retry_context(
         on=passes, attempts=None, timeout=limits.total, wait_initial=0.1, wait_max=2.0, wait_jitter=0.3
     )
+    circuit, server = limits.circuit or Circuit(), (address.host, address.port, address.login)
+    began = circuit.clock()
     try:
         for attempt in attempts:
+            circuit.check(server)
             with attempt, _connect(address, limits) as connection:
+                circuit.answered(server)
                 return work(connection)
     except psycopg.Error as error:
+        if error.sqlstate is None:
+            circuit.lost(server, began, f"{_sentence(address, error)}: not asked again now")
         # Not chained: a driver error may quote the statement, and with it a password's verifier.
         raise _sentence(address, error) from None
     raise AssertionError("stamina ends by a return or an error")

@@ -13,6 +13,7 @@ from pulumi.dynamic import ConfigureRequest, CreateResult, ReadResult, Resource,
 
 from dynamic_providers.admin_password import derive_admin_password
 from dynamic_providers.base import Props, TypedProvider, declared
+from dynamic_providers.circuit import shared
 from dynamic_providers.configuration import Configuration, read_configuration
 from dynamic_providers.postgres.changes import make, observe, remove
 from dynamic_providers.postgres.connection import Address, Limits
@@ -33,7 +34,7 @@ class TenantSchemaProvider(TypedProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Takes the admin secret and the TLS mode; nothing of it is pickled."""
         self.configuration = read_configuration(req.config)
-        self.limits = Limits(total=self.configuration.retry_seconds)
+        self.limits = Limits(total=self.configuration.retry_seconds, circuit=shared("postgres"))
 
     def create(self, props: Props) -> CreateResult:
         """Makes the tenant, or completes what carries its mark; the password is a new one, unless one is given."""

@@ -10,6 +10,7 @@ from pulumi.dynamic import ConfigureRequest
 
 from dynamic_providers.api import Api, Patience
 from dynamic_providers.base import TypedProvider
+from dynamic_providers.circuit import Circuit, shared
 from dynamic_providers.configuration import Configuration, read_configuration
 from dynamic_providers.errors import AbsentError, ProviderError
 from dynamic_providers.limiter import HostLimiter, default_folder
@@ -17,6 +18,7 @@ from dynamic_providers.timeweb import client, grants
 from dynamic_providers.waiting import Pace, wait_until
 
 Found = TypeVar("Found")
+SETTING = "timeweb:token (secret) or TIMEWEB_CLOUD_TOKEN"
 
 
 @dataclass(frozen=True)
@@ -82,17 +84,28 @@ def open_session(
     *,
     patience: Patience | None = None,
     pace: Pace | None = None,
+    circuit: Circuit | None = None,
     transport: httpx.BaseTransport | None = None,
     today: Callable[[], date] = lambda: datetime.now(UTC).date(),
 ) -> Session:
     """Clients for one account. Raises ProviderError without a token."""
     if not configuration.token:
-        raise ProviderError("no Timeweb token: set timeweb:token (secret) or TIMEWEB_CLOUD_TOKEN")
+        raise ProviderError(f"no Timeweb token: set {SETTING}")
     limiter = HostLimiter(configuration.rate_dir or default_folder(), configuration.requests_per_second)
+    circuit = circuit or shared(("timeweb", configuration.token))
     patience = patience or Patience(deadline=configuration.retry_seconds)
 
     def api(url: str, absent: Callable[[httpx.Response], bool]) -> Api:
-        return Api(url, configuration.token, limiter=limiter, absent=absent, patience=patience, transport=transport)
+        return Api(
+            url,
+            configuration.token,
+            limiter=limiter,
+            absent=absent,
+            setting=SETTING,
+            patience=patience,
+            circuit=circuit,
+            transport=transport,
+        )
 
     return Session(
         configuration,

@@ -1,6 +1,7 @@
 """Servers that are away, databases that are gone, sessions that are killed, admins who may too little."""
 
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import strategies as st
 from psycopg import sql
 
-from dynamic_providers.postgres.connection import DatabaseAbsentError, PostgresError, UnreachableError
+from dynamic_providers.errors import ProviderError
+from dynamic_providers.postgres.connection import DatabaseAbsentError, PostgresError
 from tests.dynamic_providers.postgres.place import (
     ADMIN,
     DATABASE,
@@ -29,7 +31,7 @@ def test_a_server_that_is_away_reads_as_damage_and_never_as_absence(place: Place
     assert seen.id == made.id
     assert "on 127.0.0.1:1 cannot be reached as admin" in (seen.inputs or {})["layout"]
     assert (seen.outs or {})["password"] == made.outs["password"]
-    with pytest.raises(UnreachableError, match=r"on 127.0.0.1:1 cannot be reached as admin"):
+    with pytest.raises(ProviderError, match=r"on 127.0.0.1:1 cannot be reached as admin"):
         provider.delete(made.id, away)
 
 
@@ -106,3 +108,16 @@ def test_an_admin_who_does_not_own_the_database_is_told_so_and_nothing_is_made(p
     with pytest.raises(PostgresError, match=r"must own the database.*PUBLIC has rights on the database"):
         place.create("acme")
     assert place.tenant_roles() == []
+
+
+def test_a_server_that_is_away_costs_one_deadline_and_not_one_for_each_tenant(place: Place) -> None:
+    """H14: after one has waited in vain the others fail at once; another login or server is asked as ever."""
+    made = place.create("acme")
+    provider = configured_provider(**{"timeweb:retrySeconds": 1.0})
+    away = made.outs | {"port": 2}
+    began = time.monotonic()
+    for _ in range(5):
+        with pytest.raises(ProviderError, match=r"on 127.0.0.1:2 cannot be reached as admin"):
+            provider.delete(made.id, away)
+    assert time.monotonic() - began < 3
+    provider.delete(made.id, made.outs)

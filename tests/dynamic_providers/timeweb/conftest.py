@@ -10,6 +10,7 @@ import pytest
 
 from dynamic_providers.api import Patience
 from dynamic_providers.base import TypedProvider
+from dynamic_providers.circuit import Circuit
 from dynamic_providers.configuration import Configuration
 from dynamic_providers.timeweb.session import Session, TimewebProvider, open_session
 from dynamic_providers.waiting import Pace
@@ -98,7 +99,9 @@ def connect(
     patience = Patience(deadline=seconds, first_pause=0.001, longest_pause=0.02, jitter=0.001)
     today = date(2026, 11, 1)
     pace = Pace(POLL, seconds)
-    return open_session(settings, patience=patience, pace=pace, transport=transport, today=lambda: today)
+    return open_session(
+        settings, patience=patience, pace=pace, circuit=Circuit(), transport=transport, today=lambda: today
+    )
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamic_providers.api import Patience
+from dynamic_providers.circuit import Circuit
 from dynamic_providers.configuration import Configuration
 from dynamic_providers.timeweb.admin import AdminProvider
 from dynamic_providers.timeweb.backup_schedule import BackupScheduleProvider
@@ -100,7 +101,7 @@ class Place:
         )
         patience = Patience(deadline=self.seconds, first_pause=0.001, longest_pause=0.01, jitter=0.001)
         pace = Pace(0.002, self.seconds)
-        return open_session(settings, patience=patience, pace=pace, today=lambda: date(2026, 11, 1))
+        return open_session(settings, patience=patience, pace=pace, circuit=Circuit(), today=lambda: date(2026, 11, 1))
 
     def clear(self) -> None:
         """Leave only what is somebody else's."""
