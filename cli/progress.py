@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rich.console import Group, RenderableType
@@ -35,9 +35,25 @@ def shown(title: str, stacks: Sequence[str], *, json_lines: bool) -> Iterator[Wa
         yield _write_json
     elif results.is_terminal:
         with _live(title, stacks) as watch:
-            yield watch
+            yield _each_reason_once(watch)
     else:
-        yield partial(_write_line, several=len(stacks) > 1)
+        yield _each_reason_once(partial(_write_line, several=len(stacks) > 1))
+
+
+def _each_reason_once(watch: Watch) -> Watch:
+    """The same watch, told why something failed only the first time: a provider that is away fails every resource."""
+    told: set[str] = set()
+    lock = threading.Lock()
+
+    def once(stack: str, event: Event) -> None:
+        if event.kind == "failed" and event.message:
+            with lock:
+                known = event.message in told
+                told.add(event.message)
+            event = replace(event, message="for the same reason") if known else event
+        watch(stack, event)
+
+    return once
 
 
 def _write_json(stack: str, event: Event) -> None:

@@ -69,6 +69,10 @@ def state_folder() -> Path:
     return Path(os.environ.get("TENANTRY_STATE", PROJECT / ".tenantry"))
 
 
+# Of the resources that failed for one reason.
+NAMES_TOLD = 5
+
+
 @dataclass
 class _Run:
     """One order over some cells: what is known of each, and what came of it."""
@@ -207,8 +211,12 @@ def report(stack: str, result: Result, *, json: bool, left_out: bool = False) ->
             indent=None,
         )
         return
+    reasons: dict[str, list[str]] = {}
     for failure in result.failures:
-        complain(f"{failure.name or stack}: {failure.message}")
+        reasons.setdefault(failure.message, []).append(failure.name or stack)
+    for message, names in reasons.items():
+        more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+        complain(f"{', '.join(names[:NAMES_TOLD])}{more}: {message}")
     for urn in result.kept:
         say(f"kept     {urn.rpartition('::')[2]} (protected)")
     say(f"{stack}: {counts_text(result.counts)} ({result.seconds:.1f} s)")

@@ -1,4 +1,4 @@
-"""Failing fast: what one call has waited for in vain, others in this process do not wait for once more.
+"""Failing fast: what one call has waited for in vain, others in this run do not wait for once more.
 
 A key names what may be away: an endpoint's host, one endpoint of it, a database server, a token. It opens when a call
 has used up its deadline there without an answer, or when the answer is final for all. While it is open calls fail at
@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from dynamic_providers.configuration import Source
 from dynamic_providers.errors import AwayError
 
 PAUSE_SECONDS = 30.0
@@ -23,7 +24,7 @@ class _Open:
 
 
 class Circuit:
-    """What is known to be away. Thread-safe; shared by all clients of one account in a process through `shared`."""
+    """What is known to be away. Thread-safe."""
 
     def __init__(self, pause: float = PAUSE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -62,11 +63,11 @@ class Circuit:
             self._open[key] = _Open(sentence, self.clock())
 
 
-_SHARED: "weakref.WeakValueDictionary[Hashable, Circuit]" = weakref.WeakValueDictionary()
+_SHARED: "weakref.WeakKeyDictionary[Source, Circuit]" = weakref.WeakKeyDictionary()
 _SHARED_LOCK = threading.Lock()
 
 
-def shared(account: Hashable) -> Circuit:
-    """The circuit of an account; it lives as long as a client of this process holds it."""
+def shared(source: Source) -> Circuit:
+    """The circuit of all providers that are configured from one source: it is a run's, and lives as long as that."""
     with _SHARED_LOCK:
-        return _SHARED.setdefault(account, Circuit())
+        return _SHARED.setdefault(source, Circuit())

@@ -72,7 +72,7 @@ class TimewebProvider(TypedProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Builds the clients from the provider instance's configuration and the environment."""
-        self.connect(open_session(read_configuration(req.config)))
+        self.connect(open_session(read_configuration(req.config), circuit=shared(req.config)))
 
     def connect(self, session: Session) -> None:
         """Takes the session; nothing is sent yet."""
@@ -92,7 +92,7 @@ def open_session(
     if not configuration.token:
         raise ProviderError(f"no Timeweb token: set {SETTING}")
     limiter = HostLimiter(configuration.rate_dir or default_folder(), configuration.requests_per_second)
-    circuit = circuit or shared(("timeweb", configuration.token))
+    circuit = circuit or Circuit()
     patience = patience or Patience(deadline=configuration.retry_seconds)
 
     def api(url: str, absent: Callable[[httpx.Response], bool]) -> Api:

@@ -99,3 +99,20 @@ def test_one_failure_among_many_stacks_is_a_failed_command() -> None:
     with pytest.raises(Exception, match=str(exit_codes.ENGINE_ERROR)) as ended:
         finish({"prod": Result(), "prod-2": RESULT})
     assert getattr(ended.value, "exit_code", None) == exit_codes.ENGINE_ERROR
+
+
+def test_a_reason_that_many_resources_fail_for_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A token that is refused fails every object, and is one thing to mend."""
+    names = [f"t{number}-bucket-1" for number in range(7)]
+    with shown("up", ["prod"], json_lines=False) as watch:
+        for name in names[:2]:
+            watch("prod", Event(NOON, "failed", URN, name, "create", "the token is not accepted"))
+    report(
+        "prod", Result(failures=tuple(Failure(URN, name, "the token is not accepted") for name in names)), json=False
+    )
+    written = capsys.readouterr()
+    assert written.out.splitlines()[:2] == [
+        "failed   t0-bucket-1 the token is not accepted",
+        "failed   t1-bucket-1 for the same reason",
+    ]
+    assert written.err == f"{', '.join(names[:5])} and 2 more: the token is not accepted\n"

@@ -1,11 +1,12 @@
 """One call finds out that nobody answers; the others do not."""
 
-import gc
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from pulumi.dynamic import Config
 
 from dynamic_providers.api import Api, Call, Patience
 from dynamic_providers.circuit import Circuit, shared
@@ -131,11 +132,9 @@ def test_a_refused_token_is_told_with_its_setting_and_sent_once() -> None:
     assert len(wire.requests) == 1
 
 
-def test_the_clients_of_one_account_share_it_until_none_is_left() -> None:
-    first = shared("an account")
-    assert shared("an account") is first
-    assert shared("another") is not first
-    first.lost("host", 0, "away")
-    del first
-    gc.collect()
-    shared("an account").check("host")
+def test_the_providers_of_one_run_share_it_and_the_next_run_asks_anew() -> None:
+    run, next_run = Config({}, "tenantry"), Config({}, "tenantry")
+    shared(run).lost("host", time.monotonic(), "away")
+    with pytest.raises(AwayError):
+        shared(run).check("host")
+    shared(next_run).check("host")
