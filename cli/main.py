@@ -10,11 +10,27 @@ import typer
 from catalogue.errors import CatalogueError
 from cli import exit_codes
 from cli.terminal import complain
+from dynamic_providers.errors import ProviderError
 from engines.engine import EngineError, InterruptionError, UserError
+from lifecycle.errors import DataError, MistakeError
 from sandbox.errors import SandboxError
 
 # Each is a module of `cli` that holds the command, or the group of commands, of its own name.
-VERBS = ("validate", "place", "preview", "up", "refresh", "resume", "move", "destroy", "outputs", "verify", "sandbox")
+VERBS = (
+    "validate",
+    "place",
+    "preview",
+    "up",
+    "refresh",
+    "resume",
+    "move",
+    "destroy",
+    "outputs",
+    "verify",
+    "backup",
+    "restore",
+    "sandbox",
+)
 
 
 def application(verbs: Sequence[str] = VERBS) -> typer.Typer:
@@ -43,10 +59,10 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         application([verb for verb in VERBS if verb in sys.argv[1:2]] or VERBS)()
-    except (CatalogueError, SandboxError, UserError) as error:
+    except (CatalogueError, SandboxError, UserError, MistakeError) as error:
         complain(str(error))
         sys.exit(exit_codes.USER_ERROR)
-    except EngineError as error:
+    except (EngineError, DataError, ProviderError) as error:
         complain(str(error))
         sys.exit(exit_codes.ENGINE_ERROR)
     except OSError as error:

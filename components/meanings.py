@@ -46,6 +46,13 @@ SETTINGS: Mapping[str, Meaning] = {
     "s3:region": Meaning("its region", "`us-east-1`"),
     "s3:accessKey": Meaning("tenantry's own key there, never a tenant's", "required by such a plan"),
     "s3:secretKey": Meaning("the secret of that key", "required by such a plan"),
+    "backup:endpoint": Meaning(
+        "offsite store of tenants' backups, S3-compatible, https unless it is on this machine", "required by `backup`"
+    ),
+    "backup:bucket": Meaning("bucket there, for nothing else", "required by `backup`"),
+    "backup:region": Meaning("its region", "`us-east-1`"),
+    "backup:accessKey": Meaning("a key for this bucket alone, none that tenants' buckets know", "required by `backup`"),
+    "backup:secretKey": Meaning("the secret of that key", "required by `backup`"),
 }
 # Variables that are no stack configuration and no option of a command.
 ENVIRONMENT: Mapping[str, Meaning] = {

@@ -33,7 +33,7 @@ class BackupOutput(_Output):
     copies: int
     """copies that are kept"""
     note: str
-    """what is left to the tenant"""
+    """what is left to the tenant, or made beside"""
 
 
 class DatabaseOutput(_Output):

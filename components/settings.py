@@ -10,7 +10,16 @@ import pulumi
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_LANES = 4
-SECRETS = frozenset({"timeweb:token", "tenantry:adminSecret", "s3:accessKey", "s3:secretKey"})
+SECRETS = frozenset(
+    {
+        "timeweb:token",
+        "tenantry:adminSecret",
+        "s3:accessKey",
+        "s3:secretKey",
+        "backup:accessKey",
+        "backup:secretKey",
+    }
+)
 
 # Where a value may come from: stack configuration key → environment variable, which wins.
 SOURCES: Mapping[str, str] = {
@@ -29,6 +38,11 @@ SOURCES: Mapping[str, str] = {
     "s3:region": "S3_REGION",
     "s3:accessKey": "S3_ACCESS_KEY",
     "s3:secretKey": "S3_SECRET_KEY",
+    "backup:endpoint": "BACKUP_ENDPOINT",
+    "backup:bucket": "BACKUP_BUCKET",
+    "backup:region": "BACKUP_REGION",
+    "backup:accessKey": "BACKUP_ACCESS_KEY",
+    "backup:secretKey": "BACKUP_SECRET_KEY",
 }
 # Without these no lane can do anything.
 REQUIRED = ("timeweb:token", "tenantry:adminSecret")
@@ -71,6 +85,11 @@ class Settings:
     s3_access_key: pulumi.Input[str] | None
     s3_secret_key: pulumi.Input[str] | None
     leave_out: frozenset[str]
+
+
+def setting(key: str, configuration: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> str:
+    """A value for what runs beside the program: `configuration` is the stack's, "" where it is set nowhere."""
+    return environ.get(SOURCES.get(key, ""), "") or configuration.get(key, "")
 
 
 def cell_number(stack: str, base_stack: str) -> int:

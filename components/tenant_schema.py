@@ -112,7 +112,9 @@ def database_outputs(
 def _backups(plan: DatabasePlan) -> Mapping[str, Any]:
     if not plan.backups.keep:
         return {"interval": "none", "copies": 0, "note": "this plan has no backups: they are the tenant's own duty"}
-    return {"interval": plan.backups.interval, "copies": plan.backups.keep, "note": ""}
+    # Never called point-in-time: each dump tells the recovery point that was measured.
+    note = "beside these a dump of the tenant alone every hour" if plan.backups.point_in_time else ""
+    return {"interval": plan.backups.interval, "copies": plan.backups.keep, "note": note}
 
 
 def money_output(money: Money | None) -> Mapping[str, str] | None:

@@ -1,7 +1,9 @@
 """What goes wrong with a tenant's data, sorted by who can do something about it.
 
 DataError                a copy of a tenant's data could not be made or used; one sentence, nothing is half done
-├── ProgramError         pg_dump or pg_restore is missing or too old
+├── MistakeError         asked for in a way that cannot be: a missing setting, a backup that is not there
+│   └── ProgramError     pg_dump or pg_restore is missing or too old
+├── StoreError           the offsite store refused, or was not reached
 └── DamagedError         an archive, or what was restored from it, is not what it should be
 """
 
@@ -10,8 +12,16 @@ class DataError(Exception):
     """A copy of a tenant's data could not be made or used; the text is one sentence and holds no secret."""
 
 
-class ProgramError(DataError):
+class MistakeError(DataError):
+    """What was asked for cannot be; nothing was begun."""
+
+
+class ProgramError(MistakeError):
     """A program of PostgreSQL is missing here, or too old for the server."""
+
+
+class StoreError(DataError):
+    """The offsite store refused a request, or did not answer."""
 
 
 class DamagedError(DataError):

@@ -20,7 +20,7 @@ from dynamic_providers.timeweb.models import Signer
 from dynamic_providers.timeweb.objects import open_s3
 from dynamic_providers.timeweb.session import open_session
 from lifecycle.courier import TenantPlace
-from lifecycle.errors import DataError
+from lifecycle.errors import MistakeError
 from lifecycle.objects import BucketPlace
 
 
@@ -59,5 +59,5 @@ class Keys:
     def _setting(self, key: str) -> str:
         value = self.environ.get(SOURCES.get(key, "")) or self.configuration.get(key)
         if not value:
-            raise DataError(f"setting {key} is not set: use `pulumi config set`")
+            raise MistakeError(f"setting {key} is not set: use `pulumi config set`")
         return value

@@ -16,6 +16,7 @@ from sandbox.simulators.timeweb.state import new_access_key, new_secret_key
 
 # Of the object store.
 REGION = "ru-1"
+OFFSITE_BUCKET = "tenantry-offsite"
 _LOCK_ATTEMPTS = 20
 _LOCK_PAUSE = 0.05
 
@@ -28,11 +29,14 @@ class Secrets:
     admin_secret: str
     s3_access_key: str
     s3_secret_key: str
+    backup_access_key: str
+    backup_secret_key: str
 
     @classmethod
     def fresh(cls) -> Self:
         """New random values."""
-        return cls(secrets.token_hex(24), secrets.token_hex(32), new_access_key(), new_secret_key())
+        keys = (new_access_key(), new_secret_key(), new_access_key(), new_secret_key())
+        return cls(secrets.token_hex(24), secrets.token_hex(32), *keys)
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,10 @@ class Layout:
             folder.chmod(mode)
         for folder in (self.pulumi, self.rate):
             folder.mkdir(mode=0o700, exist_ok=True)
-        if not self.secrets_file.exists():
-            write_private(self.secrets_file, asdict(Secrets.fresh()))
+        # A sandbox of an earlier version keeps the secrets it has.
+        known = json.loads(self.secrets_file.read_text()) if self.is_sandbox else {}
+        if (wanted := asdict(Secrets.fresh())).keys() != known.keys():
+            write_private(self.secrets_file, wanted | known)
 
     @property
     def is_sandbox(self) -> bool:

@@ -1,8 +1,9 @@
 """Object storage on loopback: moto in auth mode, in this process, with a request log and faults before it.
 
 Keys and policies are enforced. Nothing is durable: when the process ends, objects and grants are gone. The Timeweb
-simulator makes its buckets and users again with the same keys, and `up --refresh` puts the grants back. Two accounts
-share the port: the one behind the Timeweb simulator, and a plain S3-compatible one with users of its own.
+simulator makes its buckets and users again with the same keys, and `up --refresh` puts the grants back. Three
+accounts share the port: the one behind the Timeweb simulator, a plain S3-compatible one with users of its own, and the
+offsite store, whose only user has nothing but its bucket.
 """
 
 import io
@@ -30,7 +31,8 @@ from sandbox.simulators.server import HOST, bind
 
 TIMEWEB_ACCOUNT = "000000000001"
 PLAIN_ACCOUNT = "000000000002"
-__all__ = ["PLAIN_ACCOUNT", "REGION", "TIMEWEB_ACCOUNT", "S3Request", "S3Server"]
+OFFSITE_ACCOUNT = "000000000003"
+__all__ = ["OFFSITE_ACCOUNT", "PLAIN_ACCOUNT", "REGION", "TIMEWEB_ACCOUNT", "S3Request", "S3Server"]
 
 _ACCESS_KEY = re.compile(r"Credential=([A-Z0-9]+)/")
 _CODES: Mapping[int, str] = {
@@ -71,6 +73,7 @@ class S3Server:
         self.faults = FaultBox()
         self.timeweb = S3Account(TIMEWEB_ACCOUNT, f"{HOST}:{self.port}")
         self.plain = S3Account(PLAIN_ACCOUNT, f"{HOST}:{self.port}")
+        self.offsite = S3Account(OFFSITE_ACCOUNT, f"{HOST}:{self.port}")
         self._clock = clock
         self._lock = threading.Lock()
         self._log: list[S3Request] = []
@@ -145,7 +148,9 @@ class S3Server:
 
     def _user(self, environ: dict[str, Any]) -> str | None:
         found = _ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
-        return found and (self.timeweb.owner_of(found[1]) or self.plain.owner_of(found[1]))
+        return found and (
+            self.timeweb.owner_of(found[1]) or self.plain.owner_of(found[1]) or self.offsite.owner_of(found[1])
+        )
 
     def _note(self, method: str, path: str, action: str | None, user: str | None, fault: Fault | None) -> int:
         with self._lock:

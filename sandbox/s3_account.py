@@ -12,6 +12,15 @@ from sandbox.simulators.timeweb.storage import Login, Usage
 _PARTITION = "aws"
 _EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
+_EVERYTHING_IN = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::BUCKET", "arn:aws:s3:::BUCKET/*"]}
+        ],
+    }
+)
+
 
 class S3Account:
     """A moto account; its methods reach into moto's tables, which the store offers no call for.
@@ -52,6 +61,12 @@ class S3Account:
         key.access_key_id = login.access_key
         key.secret_access_key = login.secret_key
         self._iam.access_keys[key.physical_resource_id] = key
+
+    def set_bucket_user(self, login: Login, bucket: str) -> None:
+        """Make or re-key a user who may make this one bucket and do everything in it, and nothing else."""
+        self.delete_user(login.name)
+        self.create_user(login)
+        self._iam.put_user_policy(login.name, "bucket", _EVERYTHING_IN.replace("BUCKET", bucket))
 
     def delete_user(self, name: str) -> None:
         """Delete a user with its keys and policies; one that is gone is fine."""

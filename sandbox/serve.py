@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sandbox.cluster_servers import PostgresServers
 from sandbox.errors import SandboxError
-from sandbox.folder import Description, Layout
+from sandbox.folder import OFFSITE_BUCKET, Description, Layout
 from sandbox.ports import Ports
 from sandbox.s3 import S3Server
 from sandbox.simulators.server import PortTakenError
@@ -30,6 +30,10 @@ def running(layout: Layout, ports: Ports) -> Iterator[Description]:
     secrets = layout.secrets()
     storage = S3Server(ports.storage)
     try:
+        storage.offsite.set_bucket_user(
+            Login("offsite", secrets.backup_access_key, secrets.backup_secret_key), OFFSITE_BUCKET
+        )
+        storage.offsite.create_bucket(OFFSITE_BUCKET)
         storage.plain.set_signer(Login("root", secrets.s3_access_key, secrets.s3_secret_key))
         timeweb = serve(
             layout.root,

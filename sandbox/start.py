@@ -13,7 +13,7 @@ import httpx
 
 from sandbox.cluster_servers import stop_orphans
 from sandbox.errors import SandboxError
-from sandbox.folder import REGION, Description, Layout
+from sandbox.folder import OFFSITE_BUCKET, REGION, Description, Layout
 from sandbox.ports import ANY_PORTS, DEFAULT_PORTS, Ports
 from sandbox.postgres import Binaries
 
@@ -139,6 +139,11 @@ def environment(folder: Path) -> dict[str, str]:
         "S3_REGION": REGION,
         "S3_ACCESS_KEY": secrets.s3_access_key,
         "S3_SECRET_KEY": secrets.s3_secret_key,
+        "BACKUP_ENDPOINT": description.storage,
+        "BACKUP_BUCKET": OFFSITE_BUCKET,
+        "BACKUP_REGION": REGION,
+        "BACKUP_ACCESS_KEY": secrets.backup_access_key,
+        "BACKUP_SECRET_KEY": secrets.backup_secret_key,
         "TENANTRY_ADMIN_SECRET": secrets.admin_secret,
         "TENANTRY_PG_BIN": str(Binaries.best().folder),
         "TENANTRY_FLEET": str(layout.fleet),

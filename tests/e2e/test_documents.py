@@ -55,6 +55,10 @@ def test_the_guide_to_the_sandbox_works(reader: Reader) -> None:
     reader.type(blocks(PROJECT / "docs" / "sandbox.md"))
 
 
+def test_the_guide_to_backups_works(reader: Reader) -> None:
+    reader.type(blocks(PROJECT / "docs" / "how-to" / "backups.md"))
+
+
 def test_the_tutorial_works(customer: Reader) -> None:
     customer.type(blocks(PROJECT / "docs" / "tutorial.md"))
 
