@@ -28,6 +28,7 @@ e2e: $(READY)
 faults: $(READY)
 	TENANTRY_FAULTS_STEP=1 $(BIN)/pytest -n 2 -m e2e tests/dynamic_providers/timeweb/test_fault_matrix.py
 
+# Parts of it: make bench ONLY=catalogue,cells; other fleets: make bench ONLY=cells SIZES=100,1000,10000.
 bench: $(READY)
 	$(BIN)/python -m examples.bench
 

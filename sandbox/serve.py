@@ -17,15 +17,17 @@ from sandbox.ports import Ports
 from sandbox.s3 import S3Server
 from sandbox.simulators.server import PortTakenError
 from sandbox.simulators.timeweb.serve import serve
+from sandbox.simulators.timeweb.servers import NoServers
 from sandbox.simulators.timeweb.state import Delays
 from sandbox.simulators.timeweb.storage import Login
+from sandbox.tuning import Tuning
 
-DELAYS = Delays(start=0.3, resize=0.3, power=0.3)
+CHANGE_SECONDS = 0.3
 _ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @contextmanager
-def running(layout: Layout, ports: Ports) -> Iterator[Description]:
+def running(layout: Layout, ports: Ports, tuning: Tuning) -> Iterator[Description]:
     """All servers of the sandbox, resumed from its folder; they end with the block and keep their data."""
     secrets = layout.secrets()
     storage = S3Server(ports.storage)
@@ -38,10 +40,11 @@ def running(layout: Layout, ports: Ports) -> Iterator[Description]:
         timeweb = serve(
             layout.root,
             token=secrets.token,
-            servers=PostgresServers(layout.clusters, ports.database),
+            servers=PostgresServers(layout.clusters, ports.database) if tuning.databases else NoServers(),
             storage=storage.timeweb,
             port=ports.simulator,
-            delays=DELAYS,
+            delays=Delays(start=tuning.cluster_seconds, resize=CHANGE_SECONDS, power=CHANGE_SECONDS),
+            requests_per_second=tuning.requests_per_second,
         )
         try:
             yield Description(os.getpid(), time.time(), timeweb.url, storage.url)
@@ -51,14 +54,14 @@ def running(layout: Layout, ports: Ports) -> Iterator[Description]:
         storage.stop()
 
 
-def supervise(layout: Layout, ports: Ports) -> None:
+def supervise(layout: Layout, ports: Ports, tuning: Tuning) -> None:
     """Run until a signal asks to end."""
     ended = threading.Event()
     for ending in _ENDINGS:
         signal.signal(ending, lambda *_: ended.set())
     with layout.lock():
         layout.description_file.unlink(missing_ok=True)
-        with running(layout, ports) as description:
+        with running(layout, ports, tuning) as description:
             layout.describe(description)
             ended.wait()
 
@@ -69,9 +72,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     for name in ("simulator", "storage", "database"):
         parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--cluster-seconds", type=float, required=True)
+    parser.add_argument("--requests-per-second", type=int, required=True)
+    parser.add_argument("--without-databases", action="store_true")
     given = parser.parse_args()
+    tuning = Tuning(given.cluster_seconds, not given.without_databases, given.requests_per_second)
     try:
-        supervise(Layout(given.folder), Ports(given.simulator, given.storage, given.database))
+        supervise(Layout(given.folder), Ports(given.simulator, given.storage, given.database), tuning)
     except (SandboxError, PortTakenError) as error:
         sys.exit(str(error))
 

@@ -16,6 +16,7 @@ from sandbox.errors import SandboxError
 from sandbox.folder import OFFSITE_BUCKET, REGION, Description, Layout
 from sandbox.ports import ANY_PORTS, DEFAULT_PORTS, Ports
 from sandbox.postgres import Binaries
+from sandbox.tuning import USUAL, Tuning
 
 __all__ = [
     "ANY_PORTS",
@@ -62,7 +63,12 @@ class Status:
 
 
 def start(
-    folder: Path, ports: Ports = DEFAULT_PORTS, *, fleet_source: Path | None = None, detach: bool = True
+    folder: Path,
+    ports: Ports = DEFAULT_PORTS,
+    *,
+    fleet_source: Path | None = None,
+    detach: bool = True,
+    tuning: Tuning = USUAL,
 ) -> Status:
     """Start the sandbox of this folder and wait until it answers; one that runs is left alone.
 
@@ -77,7 +83,7 @@ def start(
     if fleet_source is not None and not layout.fleet.exists():
         shutil.copytree(fleet_source, layout.fleet, symlinks=False)
     layout.description_file.unlink(missing_ok=True)
-    pid = _spawn(layout, ports, detach=detach)
+    pid = _spawn(layout, ports, tuning, detach=detach)
     ready = _wait(lambda: layout.description() is not None or _has_ended(pid), START_SECONDS)
     if layout.description() is None:
         if not ready:
@@ -157,9 +163,11 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _spawn(layout: Layout, ports: Ports, *, detach: bool) -> int:
+def _spawn(layout: Layout, ports: Ports, tuning: Tuning, *, detach: bool) -> int:
     arguments = [sys.executable, "-P", "-m", "sandbox.serve", str(layout.root)]
     arguments += [f"--simulator={ports.simulator}", f"--storage={ports.storage}", f"--database={ports.database}"]
+    arguments += [f"--cluster-seconds={tuning.cluster_seconds}", f"--requests-per-second={tuning.requests_per_second}"]
+    arguments += [] if tuning.databases else ["--without-databases"]
     path = os.pathsep.join(filter(None, (str(_PROJECT), os.environ.get("PYTHONPATH"))))
     environ: Mapping[str, str] = {**os.environ, "PYTHONPATH": path}
     log = str(layout.log)

@@ -22,6 +22,8 @@ from engines.embedded.provider import Checked, Difference, Found, Made
 
 PACKAGE = "pulumi-python"
 PROVIDER_KEY = "__provider"
+# The plugin serves so many calls at once, each instance.
+AT_ONCE = 4
 T = TypeVar("T")
 
 
@@ -42,6 +44,7 @@ class DynamicProvider:
         self._context = context
         self._loaded: dict[str, ResourceProvider] = {}
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def check(self, type_: str, olds: Properties, news: Properties) -> Checked:  # noqa: ARG002 - the pickle knows its type
         """Call the provider's check."""
@@ -110,7 +113,8 @@ class DynamicProvider:
         self._call(call)
 
     def _call(self, function: Callable[[], T]) -> T:
-        return self._context.copy().run(function)
+        with self._places:
+            return self._context.copy().run(function)
 
     def _provider(self, props: dict[str, Any], otherwise: dict[str, Any] | None = None) -> ResourceProvider:
         pickled = props[PROVIDER_KEY]

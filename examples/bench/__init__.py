@@ -1,0 +1,1 @@
+"""Benchmarks: ratios of figures measured side by side in one run, since absolute ones depend on the machine."""
