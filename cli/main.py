@@ -19,6 +19,7 @@ from sandbox.errors import SandboxError
 VERBS = (
     "validate",
     "place",
+    "bootstrap",
     "preview",
     "up",
     "refresh",

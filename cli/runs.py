@@ -46,14 +46,14 @@ def open_engine(name: EngineName, stack: str, fleet: Fleet) -> Engine:
     return engine_at(name, stack, fleet.folder)
 
 
-def engine_at(name: str, stack: str, folder: Path, parallel: int | None = None) -> Engine:
+def engine_at(name: str, stack: str, folder: Path, parallel: int | None = None, project: Path = PROJECT) -> Engine:
     """The engine of one stack on the catalogue in `folder`, with at most `parallel` operations at once."""
     environ = {**os.environ, "TENANTRY_FLEET": str(folder.resolve())}
     if chosen_engine(name) is EngineName.embedded:
         # What the CLI lacks a plugin for, this engine serves: a program that leaves it out would delete it.
         environ.pop("TENANTRY_SANDBOX_WITHOUT", None)
-        return EmbeddedEngine(PROJECT, stack, state_folder(), environ, parallel or EMBEDDED_PARALLEL)
-    return PulumiCli(PROJECT, stack, environ, parallel or PARALLEL)
+        return EmbeddedEngine(project, stack, state_folder(), environ, parallel or EMBEDDED_PARALLEL)
+    return PulumiCli(project, stack, environ, parallel or PARALLEL)
 
 
 def chosen_engine(name: str) -> EngineName:

@@ -1,16 +1,20 @@
 """Fleets in cells, brought up and changed by the command: what a tenant costs must not grow with the fleet.
 
 Tenants are on plan `timeweb-free`: a schema and a login of their own on real PostgreSQL servers, a hundred a cluster.
-Nobody keeps a pace and nothing has latency: what is measured is the work. Beside them, one uncut stack.
+Nobody keeps a pace and nothing has latency: what is measured is the work. Beside them, one uncut stack, which
+`python -m examples.bench.cells PROJECT` runs in a process of its own, as the command does.
 """
 
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 from engines.embedded import EmbeddedEngine
 from examples.bench.figures import PROJECT, STACK, Figure, Rows
-from examples.bench.fleets import FREE, add_tenant, fleet_of, placed, tenantry
+from examples.bench.fleets import FREE, add_tenant, fleet_of, tenantry
 
 UNCUT = Path(__file__).resolve().parent / "uncut"
 SIZES = (100, 1_000)
@@ -57,20 +61,17 @@ def _added(environ: dict[str, str]) -> float:
 def _uncut(folder: Path, size: int) -> float:
     """Seconds that the same change takes where the whole fleet is one stack."""
     with fleet_of(folder, size - 1, FREE, limited=False) as environ:
-        engine = uncut_engine(folder / "project", environ)
-        if not engine.up().ok:
-            raise RuntimeError(f"the uncut stack of {size} tenants did not come up")
+        uncut_project(folder / "project", lanes=2)
+        _up_uncut(folder / "project", environ)
         add_tenant(Path(environ["TENANTRY_FLEET"]), LATE)
-        started = time.perf_counter()
-        placed(Path(environ["TENANTRY_FLEET"]))
-        engine.up()
-        return time.perf_counter() - started
+        return _timed(environ, "place") + _up_uncut(folder / "project", environ)
 
 
-def uncut_engine(folder: Path, environ: dict[str, str], lanes: int = 2, parallel: int = 8) -> EmbeddedEngine:
-    """The embedded engine on a project that declares a whole fleet in one stack."""
-    uncut_project(folder, lanes)
-    return EmbeddedEngine(folder, STACK, Path(environ["TENANTRY_STATE"]), environ, parallel)
+def _up_uncut(project: Path, environ: dict[str, str]) -> float:
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "examples.bench.cells", str(project)]
+    subprocess.run(command, cwd=PROJECT, env=environ, check=True)
+    return time.perf_counter() - started
 
 
 def uncut_project(folder: Path, lanes: int) -> None:
@@ -81,3 +82,8 @@ def uncut_project(folder: Path, lanes: int) -> None:
     (folder / "Pulumi.yaml").write_text(project)
     stack = (PROJECT / f"Pulumi.{STACK}.yaml").read_text()
     (folder / f"Pulumi.{STACK}.yaml").write_text(stack.replace('tenantry:lanes: "2"', f'tenantry:lanes: "{lanes}"'))
+
+
+if __name__ == "__main__":
+    if not EmbeddedEngine(Path(sys.argv[1]), STACK, Path(os.environ["TENANTRY_STATE"])).up().ok:
+        sys.exit("the uncut stack did not come up")
