@@ -1,6 +1,6 @@
 """`tenantry resume`: settles what a run that died has left, in the states and in the clouds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, cast
 
@@ -14,18 +14,19 @@ from cli.runs import open_engine, stacks
 from cli.terminal import complain, emit, say
 from dynamic_providers.errors import ProviderError
 from dynamic_providers.listers import Lister, Owner, open_listers
-from dynamic_providers.marks import Marked
+from dynamic_providers.marks import Marked, named
 from engines.engine import Engine, EngineError, UserError
-from engines.resume import Cell, Finding, Verdict, cleared, declared_by, survey
+from engines.resume import Cell, Finding, Verdict, declared_by, names_in, survey
+from engines.settling import settle
 from lifecycle.orphans import monthly
 
 SENTENCES: Mapping[Verdict, str] = {
-    "adopt": "is there as {id}: the next `up` takes it over by its mark",
+    "adopt": "is there as {id}: taken over by its mark",
     "clear": "the note of a cut-off {operation} operation is cleared",
     "orphan": "is {what}, in no state and not wanted: {price} a month",
     "twice": "is there as {id} and again: take its mark from all but one",
     "missing": "is recorded as {id}, and not in the cloud: run `tenantry up --refresh`",
-    "unready": "was made but never reported ready: the next `up` goes on with it",
+    "unready": "was made but never reported ready",
     "unknown": "may have been made, and its kind cannot be listed here: look for it in its vendor's panel",
 }
 
@@ -53,7 +54,7 @@ def resume(
         options.Adoption, typer.Option("--policy", help="What becomes of wanted objects that are in no state.")
     ] = options.Adoption.adopt,
     remove: Annotated[bool, typer.Option("--remove", help="Delete orphans; those with data only if named.")] = False,
-    named: Annotated[
+    confirmed: Annotated[
         list[str] | None, typer.Option("--confirm", help="An orphan with data, typed: goes with --remove.")
     ] = None,
     yes: options.Yes = False,
@@ -65,7 +66,7 @@ def resume(
     owner = owner_of(engines[stack], stack)
     locks = {name: whose for name, run in engines.items() if (whose := run.break_lock(only_look=check))}
     cells = [cell_of(name, run) for name, run in engines.items()]
-    inventory = take_inventory(engines[stack], owner)
+    inventory = take_inventory(engines[stack], owner, names_in(cells))
     findings = survey(
         cells,
         list(inventory.found.values()),
@@ -77,13 +78,17 @@ def resume(
     if not json:
         show(stack, locks, rows, only_look=check)
     removed: list[str] = []
+    settled: list[str] = []
     if not check:
         for cell in cells:
-            settle(engines[cell.stack], cell, [finding for finding in findings if finding.stack == cell.stack])
+            its = [finding for finding in findings if finding.stack == cell.stack]
+            settled += settle(engines[cell.stack], cell, its, policy.value)
         if remove:
-            removed = remove_orphans(findings, inventory, named or [], yes=yes)
+            removed = remove_orphans(findings, inventory, confirmed or [], yes=yes)
     if json:
-        emit({"stack": stack, "locks": locks, "findings": rows, "removed": removed})
+        emit({"stack": stack, "locks": locks, "findings": rows, "settled": settled, "removed": removed})
+    for told in () if json else settled:
+        say(told)
     for name in () if json else removed:
         say(f"removed  {name}")
     if inventory.failures:
@@ -110,7 +115,7 @@ def cell_of(stack: str, engine: Engine) -> Cell:
     return Cell(stack, engine.export(), declared_by(preview))
 
 
-def take_inventory(engine: Engine, owner: Owner) -> Inventory:
+def take_inventory(engine: Engine, owner: Owner, names: Collection[str]) -> Inventory:
     """Ask every vendor. What one does not answer is not taken for absent: its types are left out of the comparison."""
     found: dict[tuple[str, str, str], Marked] = {}
     answered: dict[str, Lister] = {}
@@ -121,7 +126,7 @@ def take_inventory(engine: Engine, owner: Owner) -> Inventory:
         raise EngineError(str(error)) from error
     for lister in listers:
         try:
-            found |= {(item.type, item.name, item.id): item for item in lister.marked()}
+            found |= {(item.type, item.name, item.id): item for item in named(lister.marked(), names)}
         except ProviderError as error:
             failures.append(f"{', '.join(lister.types)} cannot be listed: {error}")
         else:
@@ -144,21 +149,6 @@ def show(stack: str, locks: Mapping[str, str], rows: Sequence[Mapping[str, str |
         say(f"{words['verdict']:<8} {words['name']} {SENTENCES[cast('Verdict', words['verdict'])].format_map(told)}")
     if not rows and not locks:
         say(f"{stack}: nothing to settle")
-
-
-def settle(engine: Engine, cell: Cell, findings: Sequence[Finding]) -> None:
-    """Take the notes of settled operations out of a state; what an update or delete left is read anew first."""
-    notes = {finding.urn for finding in findings if finding.operation and finding.verdict != "unknown"}
-    if not notes:
-        return
-    document = cell.document
-    if any(finding.operation not in {"", "creating"} for finding in findings):
-        read = engine.refresh()
-        if not read.ok:
-            first = read.failures[0]
-            raise EngineError(f"'{cell.stack}' cannot be read: {first.name or cell.stack}: {first.message}")
-        document = engine.export()
-    engine.import_state(cleared(document, notes), instead_of=document)
 
 
 def remove_orphans(findings: Sequence[Finding], inventory: Inventory, named: Sequence[str], *, yes: bool) -> list[str]:

@@ -1,15 +1,27 @@
 """Who lists what carries our mark, one row for each vendor: what `resume` compares with the states."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import httpx
+
+from dynamic_providers.api import Api, Patience
 from dynamic_providers.configuration import Source, read_configuration
+from dynamic_providers.digitalocean import marked as digitalocean
+from dynamic_providers.hetzner import marked as hetzner
+from dynamic_providers.limiter import HostLimiter, default_folder
+from dynamic_providers.linode import marked as linode
 from dynamic_providers.marks import Marked
 from dynamic_providers.postgres.connection import Limits
 from dynamic_providers.postgres.marked import PostgresLister
 from dynamic_providers.timeweb.marked import TimewebLister
 from dynamic_providers.timeweb.session import open_session
+from dynamic_providers.waiting import Pace
+
+# The least of the three allows 200 listings a minute, and a run makes a few.
+REQUESTS_PER_SECOND = 3.0
 
 
 class Lister(Protocol):
@@ -44,9 +56,75 @@ def _timeweb(settings: Source, owner: Owner) -> list[Lister]:
     return [PostgresLister(account.places, owner.stack, limits), account]
 
 
+@dataclass(frozen=True)
+class Native:
+    """A vendor whose own plugin makes the objects: where its settings stand, and who lists what it made.
+
+    `token` and `url` are a configuration key and an environment variable each: the plugin's own.
+    """
+
+    vendor: str
+    token: tuple[str, str]
+    url: tuple[str, str]
+    default_url: str
+    lister: Callable[[Api, str, Pace], Lister]
+    absent: Callable[[httpx.Response], bool]
+
+    def __call__(self, settings: Source, owner: Owner) -> list[Lister]:
+        """The lister of the account that the settings name; none without a token."""
+        configuration = read_configuration(settings)
+        token = _setting(settings, self.token)
+        if not token:
+            return []
+        limiter = HostLimiter(configuration.rate_dir or default_folder(), REQUESTS_PER_SECOND)
+        api = Api(
+            _setting(settings, self.url) or self.default_url,
+            token,
+            limiter=limiter,
+            absent=self.absent,
+            vendor=self.vendor,
+            patience=Patience(deadline=configuration.retry_seconds),
+        )
+        return [self.lister(api, owner.stack, Pace(configuration.poll_seconds, configuration.deadline_seconds))]
+
+
+def _setting(settings: Source, names: tuple[str, str]) -> str:
+    """A value from the environment, else from the configuration, as everywhere."""
+    key, variable = names
+    return str(os.environ.get(variable) or settings.get(key) or "")
+
+
+HETZNER = Native(
+    "Hetzner",
+    ("hcloud:token", "HCLOUD_TOKEN"),
+    ("hcloud:endpoint", "HCLOUD_ENDPOINT"),
+    "https://api.hetzner.cloud/v1",
+    hetzner.HetznerLister,
+    hetzner.not_found,
+)
+DIGITALOCEAN = Native(
+    "DigitalOcean",
+    ("digitalocean:token", "DIGITALOCEAN_TOKEN"),
+    ("digitalocean:apiEndpoint", "DIGITALOCEAN_API_URL"),
+    "https://api.digitalocean.com",
+    digitalocean.DigitalOceanLister,
+    digitalocean.not_found,
+)
+LINODE = Native(
+    "Linode",
+    ("linode:token", "LINODE_TOKEN"),
+    ("linode:url", "LINODE_URL"),
+    "https://api.linode.com",
+    linode.LinodeLister,
+    linode.not_found,
+)
+
 # A vendor → the listers of an account that the stack's configuration, or the environment, names; none without a token.
 # In the order in which objects are removed: what lies in another goes before it.
-VENDORS: Mapping[str, Callable[[Source, Owner], list[Lister]]] = {"Timeweb": _timeweb}
+VENDORS: Mapping[str, Callable[[Source, Owner], list[Lister]]] = {
+    "Timeweb": _timeweb,
+    **{native.vendor: native for native in (HETZNER, DIGITALOCEAN, LINODE)},
+}
 
 
 def open_listers(settings: Source, owner: Owner) -> list[Lister]:

@@ -5,17 +5,28 @@
 | Timeweb cluster, database, admin, bucket | `description` |
 | Timeweb storage user | it has a name and nothing else, so the name is the mark |
 | Postgres schema, owner role, login role | `COMMENT` |
+| Hetzner server, SSH key | labels `tenantry-stack` and `tenantry-name`, at most 63 characters each |
+| DigitalOcean droplet, database cluster | a tag, `tenantry:<stack>:<name>` |
+| Linode instance | a tag, at most 50 characters |
+
+Where the vendor's limit is too short for a name, the name's hash of 16 hex digits stands for it.
 """
 
+import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator
 
 # Anywhere in the text: a note that somebody adds to a description must not turn our object into a stranger's.
 PATTERN = re.compile(r"(?<!\S)tenantry:([\w.-]+):([\w.-]+)(?!\S)")
+
+STACK_LABEL, NAME_LABEL = "tenantry-stack", "tenantry-name"
+LABEL_LIMIT = 63
+LINODE_TAG_LIMIT = 50
+HASH_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,31 @@ class Marked:
     size: Mapping[str, float | str] = field(default_factory=dict)
     proven: bool = True
     props: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def labels(mark: Mark) -> dict[str, str]:
+    """A mark as Hetzner's labels."""
+    return {STACK_LABEL: mark.stack, NAME_LABEL: _fitting(mark.name, LABEL_LIMIT)}
+
+
+def tag(mark: Mark, limit: int | None = None) -> str:
+    """A mark as a tag; `limit` is how long the vendor's tags may be."""
+    whole = str(mark)
+    return whole if limit is None else str(replace(mark, name=_fitting(mark.name, limit - len(whole) + len(mark.name))))
+
+
+def named(found: Iterable[Marked], names: Iterable[str]) -> list[Marked]:
+    """What was found, with the name instead of its hash where one of the names has that hash."""
+    known = {_hash(name): name for name in names}
+    return [replace(item, name=known.get(item.name, item.name)) for item in found]
+
+
+def _fitting(name: str, limit: int) -> str:
+    return name if len(name) <= limit else _hash(name)
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:HASH_DIGITS]
 
 
 def mark_in(text: str | None) -> str:

@@ -2,27 +2,22 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pulumi import automation
-from pulumi.automation.events import EngineEvent, OpType, StepEventMetadata
 
+from engines.cli_events import Recorder, blamed, is_stack, merged, name_of, sentence, utc_now
 from engines.engine import (
-    Change,
     EngineError,
-    Event,
     Failure,
     Handler,
-    Kind,
-    Operation,
     Result,
     ignore,
     refuse_other_state,
@@ -31,132 +26,10 @@ from engines.file_lock import folder_of, locks, met_lock, read_owner, require_de
 from engines.leftovers import end_all, leftovers, named
 from engines.pulumi_process import PulumiProcess
 from engines.pulumi_revisions import moment_of
-from engines.resume import cleared, declared_by, notes, refuse_unsettled
+from engines.resume import cleared, declared_by, notes, refuse_unready, refuse_unsettled
 
-# What each of the engine's steps means for a user; a step that is not here is bookkeeping.
-OPERATIONS: Mapping[OpType, Operation] = {
-    OpType.SAME: "same",
-    OpType.CREATE: "create",
-    OpType.UPDATE: "update",
-    OpType.DELETE: "delete",
-    OpType.REPLACE: "replace",
-    OpType.CREATE_REPLACEMENT: "replace",
-    OpType.READ: "read",
-    OpType.REFRESH: "refresh",
-}
 PARALLEL = 16
 INTERRUPTED = Failure("", "", "interrupted: what had been begun was finished and recorded; run it again for the rest")
-# What the CLI says after a program's own sentence.
-CLOSING_WORDS = "an unhandled error occurred: program exited"
-# A plugin's traceback, up to the line that names the exception.
-TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\):\n(?:[ \t]+.*\n)+", re.MULTILINE)
-STACK_TYPE = "pulumi:pulumi:Stack"
-
-
-@dataclass
-class _Recorder:
-    """Turns the CLI's events into changes and failures, one of each per resource."""
-
-    on_event: Handler
-    changes: dict[str, Change] = field(default_factory=dict)
-    messages: dict[str, list[str]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    # Resources whose refresh has begun: its outcome comes with the event that ends it.
-    reading: set[str] = field(default_factory=set)
-
-    def __call__(self, event: EngineEvent) -> None:
-        if event.resource_pre_event is not None:
-            self._step("started", event.resource_pre_event.metadata)
-        elif event.res_outputs_event is not None:
-            self._step("finished", event.res_outputs_event.metadata)
-        elif event.res_op_failed_event is not None:
-            metadata = event.res_op_failed_event.metadata
-            self.failed[metadata.urn] = name_of(metadata.urn)
-            self._step("failed", metadata)
-        elif event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
-            urn = event.diagnostic_event.urn or ""
-            self.messages.setdefault(urn, []).append(event.diagnostic_event.message)
-
-    def _step(self, kind: Kind, metadata: StepEventMetadata) -> None:
-        operation = OPERATIONS.get(metadata.op)
-        if operation is None or metadata.type == STACK_TYPE:
-            return
-        if metadata.op is OpType.REFRESH:
-            # A refresh before an `up` ends in the same words; what the `up` then does is what counts.
-            (self.reading.add if kind == "started" else self.reading.discard)(metadata.urn)
-        elif metadata.urn in self.reading:
-            self.reading.discard(metadata.urn)
-            self._record(metadata, refreshed(operation, metadata))
-        elif kind == "started":
-            self._record(metadata, operation)
-        self.on_event(Event(utc_now(), kind, metadata.urn, name_of(metadata.urn), operation))
-
-    def _record(self, metadata: StepEventMetadata, operation: Operation) -> None:
-        known = self.changes.get(metadata.urn)
-        # A replacement's parts are told one by one; and after a refresh, that the program changes nothing about it.
-        if known is not None and (known.operation == "replace" or operation == "same"):
-            return
-        fields = tuple(sorted(metadata.diffs or ()))
-        self.changes[metadata.urn] = Change(metadata.urn, metadata.type, name_of(metadata.urn), operation, fields)
-
-    def failures(self) -> tuple[Failure, ...]:
-        urns = dict.fromkeys([*self.failed, *(urn for urn in self.messages if urn)])
-        named = [Failure(urn, name_of(urn), sentence(self.messages.get(urn, []))) for urn in urns if not is_stack(urn)]
-        if named:
-            return tuple(named)
-        whole = [message for urn, messages in self.messages.items() if not urn or is_stack(urn) for message in messages]
-        return (Failure("", "", sentence(whole)),) if whole else ()
-
-
-def refreshed(found: Operation, metadata: StepEventMetadata) -> Operation:
-    """What a refresh found, by the operation on the state that ends it.
-
-    Components and providers are nothing that could be looked at, yet the CLI says "update" of each.
-    """
-    if not metadata.provider or metadata.type.startswith("pulumi:providers:"):
-        return "same"
-    return "refresh" if found == "update" else found
-
-
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
-
-
-def name_of(urn: str) -> str:
-    """The logical name in a URN."""
-    return urn.rpartition("::")[2]
-
-
-def is_stack(urn: str) -> bool:
-    """Whether a URN is the stack's own."""
-    return f"::{STACK_TYPE}::" in urn
-
-
-def sentence(messages: Sequence[str]) -> str:
-    """The last line of the provider's own error; the traceback before it is the plugin's, not the user's."""
-    if not messages:
-        return "failed without a message"
-    own = [message for message in messages if not message.lstrip().startswith(CLOSING_WORDS)]
-    text = re.sub(r"<\{%.*?%\}>|\x1b\[[0-9;]*m", "", "\n".join(own or messages)).strip()
-    before, *after = TRACEBACK.split(text)
-    lines = [line.strip() for line in (after[-1] if after else before).splitlines() if line.strip()]
-    told = " ".join(lines) or "failed without a message"
-    return re.sub(r"^[A-Za-z_][\w.]*: " if after else r"^[\w.]+(Error|Exception): ", "", told)
-
-
-def blamed(failures: tuple[Failure, ...], deployment: Mapping[str, Any]) -> tuple[Failure, ...]:
-    """Failures with their causes: a resource that lacks what a failed one did not deliver was only not attempted."""
-    needs = {resource["urn"]: resource.get("dependencies") or [] for resource in deployment.get("resources") or []}
-    failed = {failure.urn for failure in failures}
-
-    def told(failure: Failure) -> Failure:
-        missing = [urn for urn in needs.get(failure.urn, []) if urn in failed]
-        if not missing or "has a problem" not in failure.message:
-            return failure
-        return replace(failure, message=f"not attempted: it needs '{name_of(missing[0])}', which failed")
-
-    return tuple(told(failure) for failure in failures)
 
 
 def plugins(environ: Mapping[str, str]) -> frozenset[str]:
@@ -298,6 +171,22 @@ class PulumiCli:
         if imported.returncode:
             raise EngineError(self._refusal(imported.stderr))
 
+    def turns_green(self, type_: str) -> bool:
+        """Whether the next `up` takes a half-made one of this type for ready: docker's is replaced, ours waited for."""
+        return not type_.startswith(("pulumi-python:", "docker:"))
+
+    def planned(self) -> Mapping[str, Any]:
+        """What the program would register, by URN, as the CLI's plan has it: `goal` and `state`, secrets encrypted."""
+        with tempfile.TemporaryDirectory(prefix="tenantry-plan-") as folder:
+            file = Path(folder) / "plan.json"
+            preview = partial(self._stack.preview, plan=str(file), color="never")
+            told = self._run(ignore, lambda record: preview(on_event=record), changes=False)
+            if not told.ok:
+                first = told.failures[0]
+                raise EngineError(f"what '{self._name}' declares is not known: {first.name}: {first.message}")
+            plans: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))["resourcePlans"]
+            return plans
+
     def break_lock(self, *, only_look: bool = False) -> str:
         """Break the lock of a run that is proven dead, end what it left running, and say whose it was; "" for none."""
         project = self._stack.workspace.project_settings().name
@@ -337,12 +226,13 @@ class PulumiCli:
     def _settle(self, plan: Result) -> None:
         """Take notes of cut-off operations out of the state, which keeps them for ever, where this run settles them."""
         document = self.export()
+        refuse_unready(document, self.turns_green, self._name)
         if pending := notes(document):
             refuse_unsettled(pending, declared_by(plan), self.finds_ours, self._name)
             self.import_state(cleared(document, {note["resource"]["urn"] for note in pending}), instead_of=document)
 
-    def _run(self, on_event: Handler, operation: Callable[[_Recorder], object], *, changes: bool = True) -> Result:
-        record = _Recorder(on_event)
+    def _run(self, on_event: Handler, operation: Callable[[Recorder], object], *, changes: bool = True) -> Result:
+        record = Recorder(on_event)
         started = time.monotonic()
         refusal: automation.CommandError | None = None
         self._command.interrupted = False
@@ -390,10 +280,3 @@ class PulumiCli:
         lines = [line.partition("error: ")[2].strip() for line in str(error).splitlines() if "error: " in line]
         reason = lines[-1] if lines else "it gave no reason"
         return f"the Pulumi CLI refused to run stack '{self._name}': {reason}"
-
-
-def merged(first: Result, second: Result) -> Result:
-    """Two runs of one `up` as one: what the second found unchanged keeps what the first did to it."""
-    changes = {change.urn: change for change in second.changes}
-    changes |= {change.urn: change for change in first.changes if change.operation != "same"}
-    return Result(tuple(changes.values()), first.failures + second.failures, (), first.seconds + second.seconds)

@@ -74,6 +74,12 @@ def declared_by(preview: Result) -> frozenset[str]:
     return frozenset(change.urn for change in preview.changes if change.operation != "delete")
 
 
+def names_in(cells: Iterable[Cell]) -> frozenset[str]:
+    """The logical names of all that is recorded or declared."""
+    urns = [str(entry["urn"]) for cell in cells for entry in cell.document["deployment"].get("resources") or []]
+    return frozenset(_last(urn) for cell in cells for urn in (*urns, *cell.declared))
+
+
 def survey(
     cells: Sequence[Cell],
     found: Sequence[InCloud],
@@ -125,6 +131,23 @@ def refuse_unsettled(
         raise EngineError(
             f"stack '{stack}': an earlier run was cut off while it was creating {', '.join(unsettled)}, and this one "
             f"would not find what that left: run `tenantry resume --stack {stack}` first"
+        )
+
+
+def refuse_unready(document: Document, turns_green: Callable[[str], bool], stack: str) -> None:
+    """Raise EngineError for what was made and never reported ready, where an `up` would just take it for ready."""
+    ill = [
+        entry
+        for entry in document["deployment"].get("resources") or []
+        if entry.get("initErrors") and turns_green(str(entry["type"]))
+    ]
+    if ill:
+        names = ", ".join(_name(entry) for entry in ill)
+        reason = " ".join(str(ill[0]["initErrors"][0]).split())
+        raise EngineError(
+            f"stack '{stack}': {names} was made but never reported ready ({reason}), and this run "
+            f"would take it for ready: keep it with `tenantry resume --stack {stack}`, or have it built anew with "
+            f"`tenantry resume --stack {stack} --policy remove`"
         )
 
 

@@ -105,7 +105,7 @@ def test_a_create_that_was_cut_off_is_adopted_by_the_next_up(fleet: Fleet) -> No
     ran = fleet.run("resume")
     assert ran.code == exit_codes.DONE
     (bucket,) = [each for each in fleet.account.state.buckets.all() if "acme" in each.name]
-    assert f"adopt    acme-bucket-1 is there as {bucket.id}: the next `up` takes it over by its mark" in ran.out
+    assert f"adopt    acme-bucket-1 is there as {bucket.id}: taken over by its mark" in ran.out
     assert fleet.pending() == []
     assert fleet.run("up", "--yes").code == exit_codes.DONE
     assert "POST /api/v1/storages/buckets" not in fleet.changes()

@@ -14,9 +14,10 @@ from catalogue.price import PriceBook, StoragePrice, TimewebPrices
 from cli.options import EngineName
 from cli.runs import open_engine
 from components.settings import PROJECT
+from engines.cli_events import blamed, merged, name_of, refreshed, sentence
 from engines.embedded import EmbeddedEngine
 from engines.engine import Change, EngineError, Failure, Operation, Result
-from engines.pulumi_cli import PulumiCli, blamed, make_stack, merged, name_of, refreshed, sentence
+from engines.pulumi_cli import PulumiCli, make_stack
 
 PREFIX = "urn:pulumi:prod::tenantry::"
 BUCKET = f"{PREFIX}tenantry:storage:Timeweb$pulumi-python:dynamic/timeweb:Bucket::acme-bucket-1"

@@ -1,0 +1,1 @@
+"""DigitalOcean, as far as its own plugin leaves something to be found."""

@@ -1,0 +1,1 @@
+"""Hetzner Cloud, as far as its own plugin leaves something to be found."""

@@ -1,0 +1,1 @@
+"""Linode, as far as its own plugin leaves something to be found."""
