@@ -8,14 +8,14 @@ export PULUMI_ERROR_OUTPUT_STRING := 1
 # A virtual environment of another project must not leak in.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check e2e faults bench docs clean
+.PHONY: demo test check e2e faults native kills bench docs clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
 	$(BIN)/python -m examples.demo
 
 test: $(READY)
-	$(BIN)/pytest -n auto -m "not e2e and not live"
+	$(BIN)/pytest -n auto -m "not e2e and not native and not kills and not live"
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -27,6 +27,14 @@ e2e: $(READY)
 
 faults: $(READY)
 	TENANTRY_FAULTS_STEP=1 $(BIN)/pytest -n 2 -m e2e tests/dynamic_providers/timeweb/test_fault_matrix.py
+
+# The real plugins of three vendors on the Pulumi CLI, where they are on PATH: minutes, most of them the plugins' own waits.
+native: $(READY)
+	$(BIN)/pytest -n 2 -m native
+
+# A run killed at many points, and put in order: minutes.
+kills: $(READY)
+	$(BIN)/pytest -n 2 -m kills
 
 # Parts of it: make bench ONLY=catalogue,cells; other fleets: make bench ONLY=cells SIZES=100,1000,10000.
 bench: $(READY)

@@ -29,7 +29,6 @@ from engines.pulumi_revisions import moment_of
 from engines.resume import cleared, declared_by, notes, refuse_unready, refuse_unsettled
 
 PARALLEL = 16
-INTERRUPTED = Failure("", "", "interrupted: what had been begun was finished and recorded; run it again for the rest")
 
 
 def plugins(environ: Mapping[str, str]) -> frozenset[str]:
@@ -244,14 +243,15 @@ class PulumiCli:
                 f"dead, run `tenantry resume --stack {self._name}` on its host"
             ) from error
         except automation.CommandError as error:
+            if self._command.interrupted:
+                # Only now: the CLI has ended in order, and with it every plugin.
+                raise KeyboardInterrupt from error
             refusal = error
         deployment = self.export()["deployment"]
         self._revision = moment_of(deployment)
         failures = blamed(record.failures(), deployment)
         if changes:
             failures = (*failures, *self._unfinished(deployment))
-        if refusal is not None and self._command.interrupted:
-            failures = (*failures, INTERRUPTED)
         if refusal is not None and not failures:
             raise EngineError(self._refusal(refusal)) from refusal
         return Result(tuple(record.changes.values()), failures, (), time.monotonic() - started)

@@ -1,6 +1,5 @@
 """The Pulumi CLI killed or told to end in the middle of a create: what is left of it, and how that is put in order."""
 
-import json
 import os
 import signal
 import subprocess
@@ -25,12 +24,14 @@ Toy("a", name="a", size=1, opts=on(l))
 """
 # A process of ours that runs an `up`, as `tenantry up` does.
 UP = """
-import json, sys
+import sys
 from pathlib import Path
 from engines.pulumi_cli import PulumiCli
 
-result = PulumiCli(Path(sys.argv[1]), sys.argv[2]).up()
-print(json.dumps([failure.message for failure in result.failures]))
+try:
+    PulumiCli(Path(sys.argv[1]), sys.argv[2]).up()
+except KeyboardInterrupt:
+    print("interrupted")
 """
 PATIENCE_SECONDS = 60
 
@@ -131,7 +132,7 @@ def test_a_run_that_is_told_to_end_finishes_and_records_what_it_had_begun(lab: L
     assert ours.poll() is None
     let_go(lab)
     answer, _ = ours.communicate(timeout=PATIENCE_SECONDS)
-    assert any(message.startswith("interrupted: ") for message in json.loads(answer))
+    assert answer == "interrupted\n"
     assert lab.names() == {"lane", "a"}
     assert not lab.deployment().get("pending_operations")
     assert engine(lab).break_lock() == ""
