@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -70,13 +71,17 @@ def numbers(fleet: Fleet, stack: str, cells: str | None = None, known: Iterable[
 
 
 def base_stack(stack: str) -> str | None:
-    """The base stack that a stack's file names. Raises `EngineError` where there is no file."""
+    """The base stack that a stack's file names. Raises `UserError` where there is no file."""
+    base = stack_settings(stack).get("tenantry:baseStack")
+    return None if base is None else str(base)
+
+
+def stack_settings(stack: str) -> dict[str, Any]:
+    """The configuration in a stack's file as it stands there, secrets encrypted. Raises `UserError` without a file."""
     file = PROJECT / f"Pulumi.{stack}.yaml"
     if not file.exists():
         raise UserError(f"there is no Pulumi.{stack}.yaml beside Pulumi.yaml: create it, or name another stack")
-    config = (YAML(typ="safe").load(file) or {}).get("config") or {}
-    base = config.get("tenantry:baseStack")
-    return None if base is None else str(base)
+    return dict((YAML(typ="safe").load(file) or {}).get("config") or {})
 
 
 def link_cells(stack: str, cells: Iterable[int]) -> None:

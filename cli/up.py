@@ -1,10 +1,16 @@
 """`tenantry up`: brings the clouds to what the catalogue says."""
 
-from catalogue.load import load_fleet
-from cli import options
-from cli.cells import named, stacks
+import typer
+
+from catalogue.load import Fleet, load_fleet
+from cli import exit_codes, options
+from cli.cells import named, stack_settings, stacks
 from cli.confirm import confirm
+from cli.options import EngineName
 from cli.runs import Scope, finish, run_all
+from cli.terminal import complain
+from dynamic_providers.configuration import has_native_token
+from engines.engine import EngineError
 from engines.orders import Order
 
 
@@ -24,4 +30,24 @@ def up(
     loaded = load_fleet(fleet)
     confirm(f"Bring {named(stacks(loaded, stack, cells))} to what the catalogue says?", yes=yes)
     scope = Scope(cells, all=all_cells or refresh, jobs=jobs)
-    finish(run_all(loaded, stack, engine, Order("up", refresh=refresh), scope, json=json))
+    try:
+        results = run_all(loaded, stack, engine, Order("up", refresh=refresh), scope, json=json)
+    except EngineError:
+        tell_leftover_objects(loaded, stack, engine)
+        raise
+    known = tell_leftover_objects(loaded, stack, engine)
+    finish(results)
+    if not known:
+        raise typer.Exit(exit_codes.ENGINE_ERROR)
+
+
+def tell_leftover_objects(fleet: Fleet, stack: str, engine: EngineName) -> bool:
+    """Complain of what the run left unknown at a vendor, green or not; False where there is any."""
+    if not has_native_token(stack_settings(stack)):
+        return True
+    from cli.leftover_objects import leftover_objects  # noqa: PLC0415 - half a second that most fleets need not spend
+
+    left = leftover_objects(fleet, stack, engine)
+    for told in left:
+        complain(f"{told}; see `tenantry resume --stack {stack}`")
+    return not left

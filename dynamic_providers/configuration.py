@@ -35,6 +35,12 @@ KEYS = {
     "admin_secret": ("tenantry:adminSecret", "TENANTRY_ADMIN_SECRET"),
     "rate_dir": ("tenantry:rateDir", "TENANTRY_RATE_DIR"),
 }
+# Vendors whose own plugin makes the objects: configuration key and environment variable of the token, the plugin's own.
+NATIVE_TOKENS = {
+    "Hetzner": ("hcloud:token", "HCLOUD_TOKEN"),
+    "DigitalOcean": ("digitalocean:token", "DIGITALOCEAN_TOKEN"),
+    "Linode": ("linode:token", "LINODE_TOKEN"),
+}
 PARSERS = {
     "poll_seconds": float,
     "deadline_seconds": float,
@@ -84,3 +90,9 @@ def read_configuration(source: Source, environ: Mapping[str, str] | None = None)
         except ValueError as error:
             raise ValueError(f"{key} (or {variable}) is not a number: {value!r}") from error
     return Configuration(**values)
+
+
+def has_native_token(settings: Mapping[str, object], environ: Mapping[str, str] | None = None) -> bool:
+    """Whether any vendor's plugin has a token, in the environment or among a stack's settings, encrypted or not."""
+    environ = os.environ if environ is None else environ
+    return any(environ.get(variable) or settings.get(key) for key, variable in NATIVE_TOKENS.values())

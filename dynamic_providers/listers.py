@@ -8,7 +8,7 @@ from typing import Protocol
 import httpx
 
 from dynamic_providers.api import Api, Patience
-from dynamic_providers.configuration import Source, read_configuration
+from dynamic_providers.configuration import NATIVE_TOKENS, Source, read_configuration
 from dynamic_providers.digitalocean import marked as digitalocean
 from dynamic_providers.hetzner import marked as hetzner
 from dynamic_providers.limiter import HostLimiter, default_folder
@@ -60,15 +60,19 @@ def _timeweb(settings: Source, owner: Owner) -> list[Lister]:
 class Native:
     """A vendor whose own plugin makes the objects: where its settings stand, and who lists what it made.
 
-    `token` and `url` are a configuration key and an environment variable each: the plugin's own.
+    `url` is a configuration key and an environment variable: the plugin's own, like those of the token.
     """
 
     vendor: str
-    token: tuple[str, str]
     url: tuple[str, str]
     default_url: str
     lister: Callable[[Api, str, Pace], Lister]
     absent: Callable[[httpx.Response], bool]
+
+    @property
+    def token(self) -> tuple[str, str]:
+        """The configuration key and the environment variable of the token."""
+        return NATIVE_TOKENS[self.vendor]
 
     def __call__(self, settings: Source, owner: Owner) -> list[Lister]:
         """The lister of the account that the settings name; none without a token."""
@@ -96,7 +100,6 @@ def _setting(settings: Source, names: tuple[str, str]) -> str:
 
 HETZNER = Native(
     "Hetzner",
-    ("hcloud:token", "HCLOUD_TOKEN"),
     ("hcloud:endpoint", "HCLOUD_ENDPOINT"),
     "https://api.hetzner.cloud/v1",
     hetzner.HetznerLister,
@@ -104,7 +107,6 @@ HETZNER = Native(
 )
 DIGITALOCEAN = Native(
     "DigitalOcean",
-    ("digitalocean:token", "DIGITALOCEAN_TOKEN"),
     ("digitalocean:apiEndpoint", "DIGITALOCEAN_API_URL"),
     "https://api.digitalocean.com",
     digitalocean.DigitalOceanLister,
@@ -112,18 +114,19 @@ DIGITALOCEAN = Native(
 )
 LINODE = Native(
     "Linode",
-    ("linode:token", "LINODE_TOKEN"),
     ("linode:url", "LINODE_URL"),
     "https://api.linode.com",
     linode.LinodeLister,
     linode.not_found,
 )
 
+NATIVES = (HETZNER, DIGITALOCEAN, LINODE)
+
 # A vendor → the listers of an account that the stack's configuration, or the environment, names; none without a token.
 # In the order in which objects are removed: what lies in another goes before it.
 VENDORS: Mapping[str, Callable[[Source, Owner], list[Lister]]] = {
     "Timeweb": _timeweb,
-    **{native.vendor: native for native in (HETZNER, DIGITALOCEAN, LINODE)},
+    **{native.vendor: native for native in NATIVES},
 }
 
 
