@@ -49,6 +49,8 @@ class PostgresServers:
     Engines other than PostgreSQL get no server and never have an address.
     """
 
+    hold_data = True
+
     def __init__(self, folder: Path, first_port: int = 0, workers: int = 4) -> None:
         self._folder = folder
         self._first_port = first_port

@@ -15,6 +15,7 @@ from dynamic_providers.timeweb.models import (
     BackupSettings,
     Bucket,
     Cluster,
+    ClusterBackup,
     Database,
     DatabasePreset,
     Signer,
@@ -35,6 +36,8 @@ DATABASE = "/api/v1/databases/{cluster}/instances/{database}"
 ADMINS = "/api/v1/databases/{cluster}/admins"
 ADMIN = "/api/v1/databases/{cluster}/admins/{admin}"
 AUTO_BACKUPS = "/api/v1/dbs/{cluster}/auto-backups"
+BACKUPS = "/api/v1/dbs/{cluster}/backups"
+BACKUP = "/api/v1/dbs/{cluster}/backups/{backup}"
 BUCKETS = "/api/v1/storages/buckets"
 BUCKET = "/api/v1/storages/buckets/{bucket}"
 STORAGE_USERS = "/api/v2/storages/users"
@@ -124,6 +127,31 @@ class Timeweb:
         call = Call("PATCH", AUTO_BACKUPS, {"cluster": cluster}, body=fields)
         return self._one(call, "auto_backups_settings", BackupSettings)
 
+    def backups(self, cluster: str) -> tuple[ClusterBackup, ...]:
+        """All copies of a cluster, those that are still being made among them."""
+        return self._pages(BACKUPS, "backups", ClusterBackup, {"cluster": cluster})
+
+    def backup(self, cluster: str, backup: str) -> ClusterBackup:
+        """One copy."""
+        return self._one(Call("GET", BACKUP, {"cluster": cluster, "backup": backup}), "backup", ClusterBackup)
+
+    def create_backup(self, cluster: str, comment: str) -> ClusterBackup | None:
+        """Begins a copy; None where the vendor names none, as for a cluster of several nodes: the list then tells."""
+        call = Call("POST", BACKUPS, {"cluster": cluster}, body={"comment": comment})
+        response = self._api.request(call)
+        if _json(call, response).get("backup", response) is None:
+            return None
+        return _read(call, response, "backup", ClusterBackup)[0][0]
+
+    def restore_backup(self, cluster: str, backup: str) -> None:
+        """Brings the whole cluster back, all its tenants with it. Sent without a body, and none comes back (G3)."""
+        self._api.request(Call("PUT", BACKUP, {"cluster": cluster, "backup": backup}))
+
+    def delete_backup(self, cluster: str, backup: str) -> None:
+        """Deletes a copy."""
+        call = Call("DELETE", BACKUP, {"cluster": cluster, "backup": backup})
+        self._delete(call, "backup_delete", f"backup {backup}")
+
     def storage_presets(self) -> tuple[StoragePreset, ...]:
         """Sizes of buckets that can be ordered."""
         return self._all(Call("GET", "/api/v1/presets/storages"), "storages_presets", StoragePreset)
@@ -180,13 +208,15 @@ class Timeweb:
             raise ShapeError(f"Timeweb lists {len(items)} of {total} {key}: absence cannot be told from such a list")
         return items
 
-    def _pages(self, template: str, key: str, model: type[Model]) -> tuple[Model, ...]:
+    def _pages(
+        self, template: str, key: str, model: type[Model], ids: Mapping[str, str] | None = None
+    ) -> tuple[Model, ...]:
         """Walks limit and offset; again, when the total moved on the way: an object may have slipped between pages."""
         for _ in range(WALKS):
             items: tuple[Model, ...] = ()
             totals: set[int] = set()
             while not totals or len(items) < max(totals):
-                call = Call("GET", template, query={"limit": PAGE, "offset": len(items)})
+                call = Call("GET", template, ids or {}, query={"limit": PAGE, "offset": len(items)})
                 page, total = _read(call, self._api.request(call), key, model)
                 items += page
                 totals.add(total)

@@ -137,6 +137,16 @@ class Admin(Answer):
     instances: tuple[Grant, ...] = ()
 
 
+class ClusterBackup(Answer):
+    """A full copy of a cluster; it can be brought back once its status is "done"."""
+
+    id: int
+    status: str
+    comment: Text = ""
+    created_at: str
+    size: int = 0
+
+
 class BackupSettings(Answer):
     """A cluster's automatic backups; without `is_enabled` the rest may be missing."""
 

@@ -203,10 +203,30 @@ def walk_clusters(checked: Checked, clock: MovableClock) -> None:
     checked("PATCH", DBS + "/auto-backups", SCHEDULE, db_id=cluster_id)
     checked("PATCH", DBS + "/auto-backups", {"is_enabled": False}, db_id=cluster_id)
     checked("GET", DBS + "/auto-backups", db_id=cluster_id)
+    walk_backups(checked, clock, cluster_id)
     checked.timeweb.strike("delete-needs-confirmation")
     assert checked("DELETE", CLUSTER, db_cluster_id=cluster_id)["database_delete"]["hash"]
     checked("DELETE", CLUSTER, db_cluster_id=cluster_id)
     assert checked("GET", CLUSTER, db_cluster_id=cluster_id)["error_code"] == "not_found"
+
+
+def walk_backups(checked: Checked, clock: MovableClock, cluster_id: int) -> None:
+    """A48, G3: a restore has no body in either direction, and the cluster is away meanwhile."""
+    made = checked("POST", DBS + "/backups", {"comment": "c"}, db_id=cluster_id)["backup"]
+    backup = {"db_id": cluster_id, "backup_id": made["id"]}
+    assert checked("PUT", DBS + "/backups/{backup_id}", **backup)["status_code"] == 409
+    assert made["status"] == "create"
+    clock.advance(10)
+    assert checked("GET", DBS + "/backups/{backup_id}", **backup)["backup"]["status"] == "done"
+    assert checked("GET", DBS + "/backups", query={"limit": 1}, db_id=cluster_id)["meta"]["total"] == 1
+    checked("PUT", DBS + "/backups/{backup_id}", **backup)
+    assert checked("GET", CLUSTER, db_cluster_id=cluster_id)["db"]["status"] == "backup_recovery"
+    assert checked("POST", DBS + "/backups", db_id=cluster_id)["status_code"] == 409
+    clock.advance(10)
+    assert checked("GET", CLUSTER, db_cluster_id=cluster_id)["db"]["status"] == "started"
+    assert checked("PUT", DBS + "/backups/{backup_id}", {"action": "restore"}, **backup)["status_code"] == 400
+    checked("DELETE", DBS + "/backups/{backup_id}", **backup)
+    assert checked("GET", DBS + "/backups/{backup_id}", **backup)["error_code"] == "not_found"
 
 
 def walk_instances_and_admins(checked: Checked, cluster_id: int) -> None:

@@ -74,6 +74,9 @@ IF session_user ^@ 'copy_' THEN EXECUTE 'RESET ROLE'; EXECUTE 'ATTEMPT'; END IF;
 CREATE TABLE trap (id int CHECK (evil(id))); INSERT INTO trap VALUES (1)
 """
 
+# Where the versions of PostgreSQL cannot differ.
+ONE_VERSION = pytest.mark.parametrize("cluster", ["embedded"], indirect=True)
+
 
 def place_of(place: Place, tenant: str, *, schema: str = "", database: str = DATABASE) -> TenantPlace:
     return TenantPlace(
@@ -220,6 +223,7 @@ def test_a_schema_of_another_name_is_moved_with_all_that_refers_to_it(
         assert one(connection, "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^(aside|displaced)'") == (0,)
 
 
+@ONE_VERSION
 def test_a_database_of_its_own_is_loaded_over_and_the_former_schema_kept(
     solo: TenantPlace, place: Place, programs: Programs
 ) -> None:
@@ -234,6 +238,7 @@ def test_a_database_of_its_own_is_loaded_over_and_the_former_schema_kept(
         )
 
 
+@ONE_VERSION
 def test_text_that_names_the_old_schema_is_told(place: Place, solo: TenantPlace, programs: Programs) -> None:
     """What PostgreSQL keeps as text is not rewritten: a function's body, its search_path."""
     made = place.create("acme")
@@ -257,6 +262,7 @@ def test_a_rehearsal_leaves_everything_as_it_was(place: Place, acme: Made, progr
         assert one(connection, "SELECT count(*) FROM pg_namespace WHERE nspname ~ 'kept|aside'") == (0,)
 
 
+@ONE_VERSION
 @pytest.mark.parametrize("spoil", ["cut", "flip", "empty", "figures"])
 def test_a_damaged_archive_changes_nothing(place: Place, programs: Programs, spoil: str) -> None:
     """H9."""
@@ -277,6 +283,7 @@ def test_a_damaged_archive_changes_nothing(place: Place, programs: Programs, spo
         assert one(connection, "SELECT count(*) FROM things") == (9000,)
 
 
+@ONE_VERSION
 def test_a_schema_that_holds_something_is_never_overwritten(place: Place, acme: Made, programs: Programs) -> None:
     before = plain_dump(place, "c_acme", programs)
     with pytest.raises(DataError, match="not empty"):
@@ -314,6 +321,7 @@ def test_a_grant_to_a_role_that_is_not_there_is_left_out_and_told(place: Place, 
         assert one(connection, "SELECT has_table_privilege('public', 'c_acme.shared', 'SELECT')") == (True,)
 
 
+@ONE_VERSION
 def test_large_objects_are_told_because_they_are_not_in_it(place: Place, programs: Programs) -> None:
     made = place.create("acme")
     with place.connect(made) as connection:
@@ -335,12 +343,14 @@ def test_figures_do_not_depend_on_order_and_run_nothing_of_the_tenants(place: Pl
     assert found["a"] == found["b"] != found["c"]
 
 
+@ONE_VERSION
 def test_programs_older_than_the_server_are_refused_with_what_to_do(place: Place, programs: Programs) -> None:
     place.create("acme")
     with pytest.raises(ProgramError, match="install the client programs of PostgreSQL"):
         dump(place_of(place, "acme"), io.BytesIO(), replace(programs, major=12))
 
 
+@ONE_VERSION
 def test_a_password_is_never_an_argument(place: Place) -> None:
     environ = client_environment(place_of(place, "acme").address)
     assert environ["PGPASSWORD"] == ADMIN_PASSWORD

@@ -200,6 +200,8 @@ def delete(state: State, cluster_id: int, confirmation: str | None = None) -> No
             state.instances.remove(instance.id)
         for admin in admins_of(state, cluster_id):
             state.admins.remove(admin.id)
+        for backup in [each for each in state.backups.all() if each.cluster_id == cluster_id]:
+            state.backups.remove(backup.id)
         state.clusters.remove(cluster_id)
     state.servers.remove(cluster_id)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.simulators.control import Edit, Inventory
 from sandbox.simulators.objects import Table
-from sandbox.simulators.timeweb import admins, buckets, clusters, instances, storage_users
+from sandbox.simulators.timeweb import admins, backups, buckets, clusters, instances, storage_users
 from sandbox.simulators.timeweb.errors import ApiError
 from sandbox.simulators.timeweb.records import Cluster
 from sandbox.simulators.timeweb.state import State
@@ -15,6 +15,7 @@ _REMOVE: Mapping[str, Callable[[State, Any], object]] = {
     "cluster": lambda state, record: clusters.delete(state, record.id),
     "database": lambda state, record: instances.delete(state, record.cluster_id, record.id),
     "admin": lambda state, record: admins.delete(state, record.cluster_id, record.id),
+    "backup": lambda state, record: backups.delete(state, record.cluster_id, record.id),
     "bucket": buckets.drop,
     "storage_user": lambda state, record: storage_users.delete(state, record.uuid),
 }
@@ -22,6 +23,7 @@ _REMOVE: Mapping[str, Callable[[State, Any], object]] = {
 _PATH_KINDS: Mapping[str, str] = {
     "instance_id": "database",
     "admin_id": "admin",
+    "backup_id": "backup",
     "bucket_id": "bucket",
     "user_id": "storage_user",
     "db_cluster_id": "cluster",
@@ -92,6 +94,7 @@ def _table(state: State, kind: str) -> Table[Any]:
         "cluster": state.clusters,
         "database": state.instances,
         "admin": state.admins,
+        "backup": state.backups,
         "bucket": state.buckets,
         "storage_user": state.storage_users,
     }

@@ -75,6 +75,16 @@ class Cluster(Record):
     delete_hash: str | None = None
 
 
+class Backup(Record):
+    """A full copy of a cluster, whole from `done_at` on; `size` in MB."""
+
+    cluster_id: int
+    comment: str | None
+    created_at: float
+    done_at: float
+    size: int
+
+
 class Instance(Record):
     """A database in a cluster. Without an owner it belongs to the vendor."""
 

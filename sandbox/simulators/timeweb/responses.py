@@ -2,11 +2,13 @@
 
 from sandbox.simulators.timeweb import admins, backups, clusters, instances, views
 from sandbox.simulators.timeweb.calls import Answer, Call
+from sandbox.simulators.timeweb.errors import BadRequestError
 from sandbox.simulators.timeweb.presets import DATABASE_PRESETS, DATABASE_TYPES, POSTGRES_PRIVILEGES
 from sandbox.simulators.timeweb.records import Cluster
 from sandbox.simulators.timeweb.schemas import (
     ClusterAction,
     CreateAdmin,
+    CreateBackup,
     CreateCluster,
     CreateInstance,
     CreateLegacyDatabase,
@@ -159,6 +161,40 @@ def update_auto_backups(state: State, call: Call) -> Answer:
     """Change the backup schedule of a cluster."""
     schedule = backups.reschedule(state, call.number("db_id"), call.body(UpdateAutoBackups))
     return Answer(200, {"auto_backups_settings": views.auto_backups(schedule)})
+
+
+def list_backups(state: State, call: Call) -> Answer:
+    """One page of a cluster's copies."""
+    found = backups.listed(state, call.number("db_id"))
+    shown = [views.backup(each, state.clock()) for each in call.page(found)]
+    return Answer(200, {"backups": shown, "meta": {"total": len(found)}})
+
+
+def create_backup(state: State, call: Call) -> Answer:
+    """Begin a copy of a cluster."""
+    order = call.body(CreateBackup) if call.raw else CreateBackup()
+    made = backups.create(state, call.number("db_id"), order)
+    return Answer(201, {"backup": views.backup(made, state.clock())})
+
+
+def get_backup(state: State, call: Call) -> Answer:
+    """One copy of a cluster."""
+    found = backups.get(state, call.number("db_id"), call.number("backup_id"))
+    return Answer(200, {"backup": views.backup(found, state.clock())})
+
+
+def delete_backup(state: State, call: Call) -> Answer:
+    """Delete a copy of a cluster."""
+    backups.delete(state, call.number("db_id"), call.number("backup_id"))
+    return Answer(204)
+
+
+def restore_backup(state: State, call: Call) -> Answer:
+    """Bring a cluster back to a copy; the request has no body and the answer none."""
+    if call.raw:
+        raise BadRequestError("a restore has no body")
+    backups.restore(state, call.number("db_id"), call.number("backup_id"))
+    return Answer(204)
 
 
 def list_legacy(state: State, call: Call) -> Answer:

@@ -320,6 +320,12 @@ class UpdateAutoBackups(Body):
         ).record()
 
 
+class CreateBackup(Body):
+    """POST /api/v1/dbs/{id}/backups: the body may be left out."""
+
+    comment: str | None = None
+
+
 class StorageConfigurator(Body):
     """A free choice of a bucket's size, in MB."""
 

@@ -37,6 +37,10 @@ class Contents:
 class ClusterServers(Protocol):
     """Real servers by cluster id. Nothing here knows HTTP or the simulator's tables."""
 
+    @property
+    def hold_data(self) -> bool:
+        """Whether there is data in them that a restore would have to bring back."""
+
     def launch(self, cluster_id: int, engine: str, contents: Contents) -> None:
         """Begin to start the server and put the contents in; returns at once. Also resumes one that exists."""
 
@@ -73,6 +77,8 @@ class ClusterServers(Protocol):
 
 class NoServers:
     """Clusters without a database behind them: an address nothing listens on, and silence."""
+
+    hold_data = False
 
     def launch(self, cluster_id: int, engine: str, contents: Contents) -> None:
         """Nothing to start."""

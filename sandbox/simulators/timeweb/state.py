@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sandbox.simulators.objects import Database, Table
-from sandbox.simulators.timeweb.records import Account, Admin, Bucket, Cluster, Instance, StorageUser
+from sandbox.simulators.timeweb.records import Account, Admin, Backup, Bucket, Cluster, Instance, StorageUser
 from sandbox.simulators.timeweb.servers import ClusterServers
 from sandbox.simulators.timeweb.storage import Login, StorageBackend
 
@@ -21,6 +21,7 @@ class Delays:
     start: float = 1.0
     resize: float = 0.5
     power: float = 0.5
+    backup: float = 0.5
 
 
 class State:
@@ -43,6 +44,7 @@ class State:
         self.clusters = Table(database, "cluster", Cluster)
         self.instances = Table(database, "database", Instance)
         self.admins = Table(database, "admin", Admin)
+        self.backups = Table(database, "backup", Backup)
         self.buckets = Table(database, "bucket", Bucket)
         self.storage_users = Table(database, "storage_user", StorageUser)
 

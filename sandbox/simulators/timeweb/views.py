@@ -12,7 +12,16 @@ from sandbox.simulators.timeweb.presets import (
     DatabasePreset,
     StoragePreset,
 )
-from sandbox.simulators.timeweb.records import Account, Admin, AutoBackups, Bucket, Cluster, Instance, StorageUser
+from sandbox.simulators.timeweb.records import (
+    Account,
+    Admin,
+    AutoBackups,
+    Backup,
+    Bucket,
+    Cluster,
+    Instance,
+    StorageUser,
+)
 from sandbox.simulators.timeweb.state import State, timestamp
 
 Json = dict[str, object]
@@ -139,6 +148,22 @@ def admin(state: State, record: Admin) -> Json:
 def auto_backups(schedule: AutoBackups | None) -> Json:
     """A backup schedule; one that is off has no more to say."""
     return {"is_enabled": False} if schedule is None else {"is_enabled": True, **schedule.model_dump()}
+
+
+def backup(record: Backup, now: float) -> Json:
+    """A copy of a cluster, in bytes; `progress` counts up to 99 and is 0 again when it is done."""
+    done = now >= record.done_at
+    share = (now - record.created_at) / max(record.done_at - record.created_at, 1e-9)
+    return {
+        "id": record.id,
+        "name": f"backup-{record.id}",
+        "comment": record.comment,
+        "created_at": timestamp(record.created_at),
+        "status": "done" if done else "create",
+        "size": record.size << 20 if done else 0,
+        "type": "manual",
+        "progress": 0 if done else int(99 * share),
+    }
 
 
 def database_preset(preset: DatabasePreset) -> Json:

@@ -161,3 +161,8 @@ def test_a_user_create_is_a_create(against: Callable[[Answer], Timeweb]) -> None
 def test_keys_are_not_in_a_repr() -> None:
     user = StorageUser(id="u", name="n", access_key="hush-1", secret_key="hush-2")
     assert "hush" not in repr(user) + repr(Signer(access_key="hush-3", secret_key="hush-4"))
+
+
+def test_a_copy_that_the_vendor_names_later_is_no_error(against: Callable[[Answer], Timeweb]) -> None:
+    """Clusters of several nodes are answered with `backup: null`."""
+    assert against(always(201, backup=None)).create_backup("7", "") is None
