@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+POOLER := $(VENV)/pgbouncer
 # An f-string of an Output is an error, not a warning text in somebody's resource.
 export PULUMI_ERROR_OUTPUT_STRING := 1
 # A virtual environment of another project must not leak in.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check e2e faults native kills bench docs clean
+.PHONY: demo test check e2e faults native kills bench docs pooler clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -43,6 +44,17 @@ bench: $(READY)
 # The reference is written from the models, the commands and the tables of the code.
 docs: $(READY)
 	$(BIN)/python -m docs.generate
+
+# A real PgBouncer for the tests of pooling, unpacked beside the virtual environment and installed nowhere; without one
+# those tests are skipped. Needs Debian's apt with its lists of packages.
+pooler: $(POOLER)/usr/sbin/pgbouncer
+
+$(POOLER)/usr/sbin/pgbouncer: $(READY)
+	mkdir -p $(POOLER)/packages/partial
+	apt-get install -qq --yes --download-only --reinstall --no-install-recommends \
+		-o Debug::NoLocking=1 -o Dir::Cache::archives=$(abspath $(POOLER))/packages pgbouncer
+	for package in $(POOLER)/packages/*.deb; do dpkg -x "$$package" $(POOLER); done
+	rm -r $(POOLER)/packages
 
 clean:
 	rm -rf $(VENV)

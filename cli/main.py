@@ -30,6 +30,7 @@ VERBS = (
     "verify",
     "backup",
     "restore",
+    "pooler",
     "sandbox",
 )
 

@@ -14,9 +14,10 @@ from billing.money import Money
 from catalogue.errors import CatalogueError
 from catalogue.load import Fleet, load_fleet
 from catalogue.placement import MOVING, ClusterPlacement, Other, Placed
-from catalogue.plan import Size
+from catalogue.plan import DatabasePlan, Size
 from catalogue.tenant import StorageSection, Tenant
 from components.dedicated_database import DedicatedDatabase
+from components.pooler import PoolerAddress
 from components.s3_storage import S3Storage, s3_provider
 from components.settings import SOURCES, Settings, SettingsError
 from components.shared_database import SharedDatabase
@@ -96,8 +97,16 @@ class _Cell:
             blocked=standing.blocked,
             protect=standing.protect,
             password=password,
+            pooler=self._pooler(plan, placement),
         )
         return DATABASES[plan.mode](self, args, placement)
+
+    def _pooler(self, plan: DatabasePlan, placement: ClusterPlacement) -> PoolerAddress | None:
+        """Where tenants of the cluster are sent: a plan that is pooled no more leaves its clusters their numbers."""
+        try:
+            return self.settings.pooler.address(placement.pooler) if plan.pooled else None
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
 
     def _storage(self, tenant: Tenant) -> Generations:
         placement = self.fleet.placements.tenants[tenant.id]

@@ -24,6 +24,13 @@ SETTINGS: Mapping[str, Meaning] = {
     "tenantry:adminSecret": Meaning(
         "what the administrators' passwords of all clusters are derived from; never changes", "required"
     ),
+    "tenantry:poolerHost": Meaning(
+        "host of the poolers, in the `databaseUrl` of tenants on pooled plans", "none: they are sent to their clusters"
+    ),
+    "tenantry:poolerPort": Meaning(
+        "port of the pooler with number 1 in `placements.yaml`; number 2 has the next port, and so on", "6432"
+    ),
+    "tenantry:poolerSslmode": Meaning("transport security of every connection to a pooler", "`require`"),
     "tenantry:rateDir": Meaning(
         "folder of the request budget that all processes of a host share",
         "a folder of yours in the system's temporary folder",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pulumi
 
+from components.pooler import POOLER_SOURCES, PoolerSettings, read_pooler
+
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_LANES = 4
 SECRETS = frozenset(
@@ -43,6 +45,7 @@ SOURCES: Mapping[str, str] = {
     "backup:region": "BACKUP_REGION",
     "backup:accessKey": "BACKUP_ACCESS_KEY",
     "backup:secretKey": "BACKUP_SECRET_KEY",
+    **POOLER_SOURCES,
 }
 # Without these no lane can do anything.
 REQUIRED = ("timeweb:token", "tenantry:adminSecret")
@@ -85,6 +88,7 @@ class Settings:
     s3_access_key: pulumi.Input[str] | None
     s3_secret_key: pulumi.Input[str] | None
     leave_out: frozenset[str]
+    pooler: PoolerSettings
 
 
 def setting(key: str, configuration: Mapping[str, str], environ: Mapping[str, str] = os.environ) -> str:
@@ -144,6 +148,13 @@ def _number(key: str, value: str | None, *, low: int = 1) -> int | None:
     return int(value)
 
 
+def _pooler(environ: Mapping[str, str]) -> PoolerSettings:
+    try:
+        return read_pooler(lambda key: _plain(key, environ))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of the running stack. Raises `SettingsError` where one is missing or wrong."""
     stack = pulumi.get_stack()
@@ -170,4 +181,5 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         s3_access_key=_input("s3:accessKey", environ),
         s3_secret_key=_input("s3:secretKey", environ),
         leave_out=_leave_out(stack, environ),
+        pooler=_pooler(environ),
     )

@@ -11,6 +11,7 @@ from catalogue.names import logical_name, login_name, owner_name
 from catalogue.placement import Placed
 from catalogue.plan import DatabasePlan
 from catalogue.tenant import Tenant
+from components.pooler import PoolerAddress
 from components.settings import Settings
 from components.timeweb_cluster import ADMIN_LOGIN, DATABASE, TimewebCluster
 from dynamic_providers.marks import Mark
@@ -23,6 +24,7 @@ class TenantDatabaseArgs:
     """One generation of a tenant's database section; `cost` is the tenant's share of its cluster a month.
 
     `password` is for the login of a generation that is made beside another one, whose password stays the tenant's.
+    `pooler` is where the tenant is sent; None sends it to the cluster itself.
     """
 
     tenant: Tenant
@@ -33,6 +35,7 @@ class TenantDatabaseArgs:
     blocked: bool
     protect: bool
     password: pulumi.Input[str] | None = None
+    pooler: PoolerAddress | None = None
 
     @property
     def adopt(self) -> str | None:
@@ -77,17 +80,22 @@ def database_outputs(
 ) -> dict[str, Any]:
     """The `database` part of the tenant's outputs: plain, but for each credential, a secret of its own."""
     login = login_name(args.tenant.id)
-    url = pulumi.Output.all(host=cluster.host, port=cluster.port, password=made.password).apply(
-        lambda known: database_url(
-            login=login,
-            password=known["password"],
-            host=known["host"],
-            port=int(known["port"]),
-            database=DATABASE,
-            schema=schema,
-            sslmode=args.settings.timeweb_sslmode,
+
+    def url(host: pulumi.Input[str], port: pulumi.Input[int], sslmode: str) -> pulumi.Output[str]:
+        return pulumi.Output.all(host=host, port=port, password=made.password).apply(
+            lambda known: database_url(
+                login=login,
+                password=known["password"],
+                host=known["host"],
+                port=int(known["port"]),
+                database=DATABASE,
+                schema=schema,
+                sslmode=sslmode,
+            )
         )
-    )
+
+    direct = url(cluster.host, cluster.port, args.settings.timeweb_sslmode)
+    pooler = args.pooler
     return {
         "plan": args.plan.name,
         "provider": args.placed.provider,
@@ -104,8 +112,8 @@ def database_outputs(
         "backups": _backups(args.plan),
         "monthlyCost": money_output(args.cost),
         "password": made.password,
-        "databaseUrl": url,
-        "directUrl": url,
+        "databaseUrl": url(pooler.host, pooler.port, pooler.sslmode) if pooler else direct,
+        "directUrl": direct,
     }
 
 

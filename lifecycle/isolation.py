@@ -109,6 +109,9 @@ def probe_database(by: str, own: DatabaseOutput, against: str, target: DatabaseO
     }
     for what, lines in statements.items():
         yield Probe(by, against, f"SQL: {what}", sql_outcome(own, target, lines))
+    # Under the target's name we would be in its pool, or in its schema.
+    disguised = own.model_copy(update={"login": target.login})
+    yield Probe(by, against, "SQL: log in by its name", sql_outcome(disguised, target, []))
 
 
 def sql_outcome(own: DatabaseOutput, target: DatabaseOutput, statements: Sequence[sql.SQL | sql.Composed]) -> str:
@@ -126,15 +129,19 @@ def sql_outcome(own: DatabaseOutput, target: DatabaseOutput, statements: Sequenc
 
 @contextmanager
 def _session(own: DatabaseOutput, target: DatabaseOutput) -> Iterator[psycopg.Connection]:
-    # `own` says with which transport security its own URL is reached; the target is reached in the same way.
-    sslmode = psycopg.conninfo.conninfo_to_dict(own.database_url).get("sslmode", "require")
+    """Our own credentials, where the target is reached: what its URL names, be it the cluster or the pooler before it.
+
+    A pool may hold all the connections that the login is allowed, so behind a pooler the cluster itself is not tried:
+    the same login runs the same statements on the same server either way.
+    """
+    at = psycopg.conninfo.conninfo_to_dict(target.database_url)
     with psycopg.connect(
-        host=target.host,
-        port=target.port,
-        dbname=target.database,
+        host=str(at["host"]),
+        port=int(str(at["port"])),
+        dbname=str(at["dbname"]),
         user=own.login,
         password=own.password,
-        sslmode=str(sslmode),
+        sslmode=str(at.get("sslmode", "require")),
         connect_timeout=CONNECT_SECONDS,
     ) as connection:
         yield connection

@@ -27,6 +27,7 @@ from dynamic_providers.postgres.inputs import LAYOUT, UNREADABLE, TenantSchemaIn
 from dynamic_providers.postgres.layout import block_statements, drop_owned_statement, drop_statements, statements
 from dynamic_providers.postgres.names import EXTENSIONS_SCHEMA
 from dynamic_providers.postgres.sessions import ask_sessions_to_end, end_sessions, take_lock
+from dynamic_providers.postgres.verifier import scram_verifier
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def make(address: Address, want: TenantSchemaInputs, password: str, limits: Limi
         if want.blocked and found.admin_acts_for_login:
             # An open transaction of the tenant's on its own role would hold up what follows.
             ask_sessions_to_end(connection, want.login)
-        verifier = connection.pgconn.encrypt_password(password.encode(), want.login.encode(), b"scram-sha-256").decode()
+        verifier = scram_verifier(want.login, password)
         connection.execute(statements(want, found, verifier, version=connection.info.server_version))
         if left := damages(look(connection, want), want):
             # A REVOKE that may not revoke is only a warning, so the outcome is looked at.

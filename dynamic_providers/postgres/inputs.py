@@ -8,8 +8,11 @@ from dynamic_providers.base import Inputs
 from dynamic_providers.marks import MarkText
 from dynamic_providers.postgres.names import DEDICATED_SCHEMA
 
-LAYOUT = "1"
-"""Raised when `layout.py` changes what it makes, so that every tenant's next update applies it."""
+LAYOUT = "2"
+"""Raised when `layout.py` changes what it makes, so that every tenant's next update applies it.
+
+2: verifiers are ours and the same whenever they are made, so that a pooler can hold them too.
+"""
 IDLE_IN_TRANSACTION_MS = 600_000
 UNREADABLE = -1
 """Read for a number that is not written as we write it."""

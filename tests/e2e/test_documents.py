@@ -59,6 +59,10 @@ def test_the_guide_to_backups_works(reader: Reader) -> None:
     reader.type(blocks(PROJECT / "docs" / "how-to" / "backups.md"))
 
 
+def test_the_guide_to_poolers_works(reader: Reader) -> None:
+    reader.type(blocks(PROJECT / "docs" / "how-to" / "pooler.md"))
+
+
 def test_the_tutorial_works(customer: Reader) -> None:
     customer.type(blocks(PROJECT / "docs" / "tutorial.md"))
 

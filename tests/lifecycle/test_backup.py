@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 
 from dynamic_providers.postgres.connection import Address
+from dynamic_providers.postgres.inputs import LAYOUT
 from lifecycle.backup import Subject, back_up, prune
 from lifecycle.courier import TenantPlace
 from lifecycle.errors import DamagedError, DataError, MistakeError, StoreError
@@ -145,7 +146,7 @@ def test_a_restore_brings_the_rows_back_keeps_what_was_there_and_ends_sessions(a
         session.execute("SELECT 1")
     assert (receipt.rows, receipt.age_seconds, receipt.age_within_promise) == (5000, 2 * 86400, False)
     assert kept_schemas(acme.subject.place) == [receipt.kept_as] == ["c_acme_20261126120000"]
-    assert acme.place.read(acme.made)["layout"] == "1", "the next `up` has nothing to do"
+    assert acme.place.read(acme.made)["layout"] == LAYOUT, "the next `up` has nothing to do"
     assert drop_kept(acme.subject.place) == [receipt.kept_as]
     assert kept_schemas(acme.subject.place) == []
     assert acme.rows() == 5000

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from dynamic_providers.postgres.connection import Address
+from dynamic_providers.postgres.inputs import LAYOUT
 from lifecycle.contents import contents
 from lifecycle.courier import TenantPlace
 from lifecycle.dump import About, about, dump
@@ -131,7 +132,7 @@ def test_whatever_a_schema_holds_comes_back_to_the_byte(place: Place, acme: Made
     result = loaded(here, archive, programs, "c_acme_kept")
     assert plain_dump(place, "c_acme", programs) == before
     assert (result.kept_as, result.notes) == ("c_acme_kept", ())
-    assert place.read(acme)["layout"] == "1"
+    assert place.read(acme)["layout"] == LAYOUT
     with place.superuser() as connection:
         assert one(connection, "SELECT to_regclass('c_acme_kept.later') IS NOT NULL") == (True,)
         owners = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'c_acme'").fetchall()
@@ -202,7 +203,7 @@ def solo(place: Place) -> Iterator[TenantPlace]:
     place.server.create_database("solo", ADMIN)
     made = place.create("solo", database="solo", schema_name="public")
     yield place_of(place, "solo", schema="public", database="solo")
-    assert place.read(made)["layout"] == "1"
+    assert place.read(made)["layout"] == LAYOUT
     place.server.drop_database("solo")
 
 
@@ -214,7 +215,7 @@ def test_a_schema_of_another_name_is_moved_with_all_that_refers_to_it(
     gamma = place.create("gamma")
     back = load(place_of(place, "gamma"), dumped(solo, programs), programs)
     assert back.about.contents == moved.about.contents
-    assert place.read(gamma)["layout"] == "1"
+    assert place.read(gamma)["layout"] == LAYOUT
     with place.connect(gamma) as connection:
         assert one(connection, "SELECT total(), (SELECT * FROM counted_twice)") == (500, 500)
     with place.superuser() as connection:

@@ -100,15 +100,15 @@ class Cluster:
     place: Place
     tenants: dict[str, Made]
 
-    def outputs(self, name: str, **changes: object) -> DatabaseOutput:
+    def outputs(self, name: str, port: int = 0, **changes: object) -> DatabaseOutput:
         """The `database` part of a tenant's outputs."""
-        made = self.tenants[name]
+        made, port = self.tenants[name], port or self.place.port
         login, password = made.outs["login"], made.outs["password"]
         url = database_url(
             login=login,
             password=password,
             host=HOST,
-            port=self.place.port,
+            port=port,
             database=DATABASE,
             schema=made.outs["schema_name"],
             sslmode="disable",
@@ -121,7 +121,7 @@ class Cluster:
             cluster="shared-free-1",
             cluster_id="1",
             host=HOST,
-            port=self.place.port,
+            port=port,
             database=DATABASE,
             schema_name=made.outs["schema_name"],
             login=login,
@@ -161,13 +161,13 @@ def outcomes(found: Iterator[Probe]) -> list[str]:
 def test_a_tenant_works_in_its_own_schema_and_is_refused_in_its_neighbour_s(cluster: Cluster) -> None:
     """G5, B28: each refusal has its control."""
     acme, beta = cluster.outputs("acme"), cluster.outputs("beta")
-    assert outcomes(probe_database("acme", acme, "acme", acme)) == ["allowed"] * 4
-    assert outcomes(probe_database("beta", beta, "acme", acme)) == ["refused"] * 4
+    assert outcomes(probe_database("acme", acme, "acme", acme)) == ["allowed"] * 5
+    assert outcomes(probe_database("beta", beta, "acme", acme)) == ["refused"] * 5
 
 
 def test_a_probe_leaves_nothing_behind(cluster: Cluster) -> None:
     acme = cluster.outputs("acme")
-    assert outcomes(probe_database("acme", acme, "acme", acme)) == ["allowed"] * 4
+    assert outcomes(probe_database("acme", acme, "acme", acme)) == ["allowed"] * 5
     with cluster.place.superuser() as session:
         tables = session.execute("SELECT relname FROM pg_class WHERE relname LIKE '%probe%'").fetchall()
     assert tables == []
@@ -198,8 +198,8 @@ def test_a_neighbour_who_was_given_too_much_is_found_out(
 ) -> None:
     acme, beta = cluster.outputs("acme"), cluster.outputs("beta")
     with changed(cluster, grant, revoke):
-        first, *_, last = outcomes(probe_database("beta", beta, "acme", acme))
-        assert [first, last] == found
+        first, *_, role, name = outcomes(probe_database("beta", beta, "acme", acme))
+        assert [first, role, name] == [*found, "refused"]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def changed(cluster: Cluster, grant: str, revoke: str) -> Iterator[None]:
 
 def test_a_wrong_password_is_a_refusal(cluster: Cluster) -> None:
     acme, stranger = cluster.outputs("acme"), cluster.outputs("beta", password="not-beta's")
-    assert outcomes(probe_database("beta", stranger, "acme", acme)) == ["refused"] * 4
+    assert outcomes(probe_database("beta", stranger, "acme", acme)) == ["refused"] * 5
 
 
 def closed_port() -> int:
@@ -344,11 +344,11 @@ def tenant(
 
 
 def test_a_fleet_is_certified_by_both_its_databases_and_its_buckets(cluster: Cluster, buckets: S3Server) -> None:
-    """B28: two tenants, two probes in SQL and four in S3, each way."""
+    """B28: two tenants, five probes in SQL and four in S3, each way."""
     fleet = {name: tenant(cluster.outputs(name), storage(buckets, name)) for name in ("acme", "beta")}
     certificate = certify(fleet)
     assert certificate.holds
-    assert (len(certificate.controls), len(certificate.attempts)) == (16, 16)
+    assert (len(certificate.controls), len(certificate.attempts)) == (18, 18)
     assert {(probe.by, probe.against) for probe in certificate.attempts} == {("acme", "beta"), ("beta", "acme")}
 
 
