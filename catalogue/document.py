@@ -5,7 +5,7 @@ ruamel.yaml; only its events are used, values are resolved here by the core sche
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -79,6 +79,17 @@ class Document:
                 break
             mark, here = here.marks[part], here[part]
         return Problem(self.file, *mark, dotted(path), message)
+
+
+@dataclass(frozen=True)
+class LateDocument(Document):
+    """A file that was understood without its lines: `read` gives them, once a problem is to be told."""
+
+    read: Callable[[], Document] = field(kw_only=True)
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """As of any document."""
+        return self.read().problem(path, message)
 
 
 def resolve(text: str) -> bool | int | float | str | None:

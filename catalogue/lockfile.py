@@ -62,11 +62,14 @@ def _cluster_lines(placements: Placements) -> Iterator[str]:
 
 def _tenant_lines(placements: Placements) -> Iterator[str]:
     yield "tenants:" if placements.tenants else "tenants: {}"
+    # Tenants of one cluster have the same rows, and often the same values.
+    known: dict[int, list[str]] = {}
     for name, tenant in sorted(placements.tenants.items()):
-        yield f"  {_word(name)}:" if tenant.sections else f"  {_word(name)}: {{}}"
-        for section, placed in tenant:
-            if placed is not None:
-                yield f"    {section}: {_row(placed)}"
+        rows = known.get(id(tenant))
+        if rows is None:
+            rows = known[id(tenant)] = [f"    {part}: {_row(placed)}" for part, placed in tenant if placed is not None]
+        yield f"  {_word(name)}:" if rows else f"  {_word(name)}: {{}}"
+        yield from rows
 
 
 def _row(entry: ClusterPlacement | Placed) -> str:

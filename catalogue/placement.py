@@ -130,7 +130,8 @@ class TenantPlacement(Entry):
     @property
     def cell(self) -> int | None:
         """The cell of all sections; None where nothing is placed."""
-        return next((placed.cell for placed in self.sections.values()), None)
+        first = self.database or self.storage
+        return None if first is None else first.cell
 
 
 @dataclass(frozen=True)
