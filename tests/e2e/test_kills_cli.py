@@ -25,11 +25,12 @@ OWN |= {"password", "database_url", "direct_url"}
 
 def fleet(size: int) -> dict[str, Any]:
     """Tenants with a database each, every second with a bucket."""
-    storage = {"storage": {"plan": "timeweb-s3"}}
-    return {
-        f"tenant-{number:02d}": {"database": {"plan": "timeweb-free"}, **(storage if number % 2 else {})}
-        for number in range(size)
-    }
+
+    def tenant(number: int) -> dict[str, Any]:
+        storage = {"storage": {"plan": "timeweb-s3"}}
+        return {"database": {"plan": "timeweb-free"}, **(storage if number % 2 else {})}
+
+    return {f"tenant-{number:02d}": tenant(number) for number in range(size)}
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def put_in_order(world: World, whole: Whole) -> None:
     no_create_twice(world)
     world.forget_requests()
     assert "nothing to settle" in tenantry(world, "resume")
-    again = world.engine().up()
+    again = world.engine().preview()
     assert again.ok
     assert not again.changed
     assert world.changes() == []
