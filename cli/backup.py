@@ -81,7 +81,8 @@ def _take(
         databases.shelf(store, name),
         programs,
         (lambda: now) if fixed else lambda: datetime.now(UTC),
-        "scheduled" if scheduled else "manual",
+        # Who leaves is blocked and writes nothing any more: whatever backup is taken then is the last word.
+        "final" if databases.tenants[name].state == "terminated" else "scheduled" if scheduled else "manual",
     )
 
 

@@ -1,7 +1,8 @@
 """`tenantry bootstrap`: what an account and a stack need once."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,13 +15,14 @@ from cli import exit_codes, options
 from cli.cells import base_stack
 from cli.runs import chosen_engine, engine_at
 from cli.terminal import emit, table
-from components.settings import PROJECT
+from components.settings import PROJECT, setting
 from dynamic_providers.configuration import read_configuration
 from dynamic_providers.errors import ProviderError
 from dynamic_providers.timeweb.session import open_session
 from engines.engine import Engine, UserError
 from engines.secure_config import save_with_cli, save_with_passphrase
-from lifecycle.bootstrap import ADMIN_SECRET, ADMIN_SECRET_VARIABLE, Offer, Step, admin_secret, sizes, token
+from lifecycle.bootstrap import ADMIN_SECRET, ADMIN_SECRET_VARIABLE, Offer, Step, admin_secret, offsite, sizes, token
+from lifecycle.store import Store, StoreSettings
 
 
 def bootstrap(
@@ -62,7 +64,14 @@ def steps(stack: str, engine: options.EngineName, fleet: Fleet, *, check: bool, 
         save=partial(save, project, stack, os.environ, ADMIN_SECRET),
     )
     used = [part.plan for tenant in fleet.tenants.values() for part in (tenant.database, tenant.storage) if part]
-    return [first, secret, *(sizes(fleet.plans, used, offer) if offer else ())]
+    return [first, secret, *_offsite(settings, check=check), *(sizes(fleet.plans, used, offer) if offer else ())]
+
+
+def _offsite(settings: Mapping[str, str], *, check: bool) -> Iterator[Step]:
+    """The bucket of the offsite store, where one is set."""
+    if setting("backup:endpoint", settings):
+        with closing(Store(StoreSettings.read(settings))) as store:
+            yield offsite(store, check=check)
 
 
 def _offer(settings: Mapping[str, str]) -> Offer:

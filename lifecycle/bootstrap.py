@@ -13,6 +13,8 @@ from catalogue.plan import DatabasePlan, Plans
 from dynamic_providers.errors import ApiError, PresetError, ProviderError
 from dynamic_providers.timeweb.models import DatabasePreset, StoragePreset
 from dynamic_providers.timeweb.presets import database_preset, storage_preset
+from lifecycle.errors import StoreError
+from lifecycle.store import Store
 
 Outcome = Literal["present", "made", "missing", "refused"]
 ADMIN_SECRET = "tenantry:adminSecret"  # noqa: S105 - the name of the setting
@@ -65,6 +67,20 @@ def admin_secret(
         return Step(name, "missing", "would be made and saved as a secret of the stack")
     save(make())
     return Step(name, "made", "saved as a secret of the stack; keep a copy where the stack file's passphrase is kept")
+
+
+def offsite(store: Store, *, check: bool) -> Step:
+    """The step of the bucket for tenants' backups, made with the keys that are to write into it."""
+    name = "backup:bucket"
+    try:
+        if store.has_bucket():
+            return Step(name, "present", str(store))
+        if check:
+            return Step(name, "missing", f"would be made: {store}")
+        store.make_bucket()
+    except StoreError as error:
+        return Step(name, "refused", str(error))
+    return Step(name, "made", str(store))
 
 
 def token(ask: Callable[[], Offer]) -> tuple[Step, Offer | None]:

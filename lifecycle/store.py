@@ -85,24 +85,26 @@ class Store:
         """End its connections."""
         self._client.close()
 
-    def ensure_bucket(self) -> bool:
-        """Make the bucket, private, unless it is there; whether it was made."""
+    def has_bucket(self) -> bool:
+        """Whether the bucket is there."""
         try:
             self._client.head_bucket(Bucket=self.bucket)
         except ClientError as error:
-            if _code(error) not in _ABSENT | {"NoSuchBucket"}:
-                raise self._told(error) from None
+            if _code(error) in _ABSENT | {"NoSuchBucket"}:
+                return False
+            raise self._told(error) from None
         except BotoCoreError as error:
             raise self._told(error) from None
-        else:
-            return False
+        return True
+
+    def make_bucket(self) -> None:
+        """Make the bucket, private."""
         region = self._settings.region
         where: dict[str, Any] = (
             {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         )
         with self._telling():
             self._client.create_bucket(Bucket=self.bucket, **where)
-        return True
 
     def put(self, key: str, data: bytes) -> None:
         """Write a small object."""

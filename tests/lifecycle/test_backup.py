@@ -12,6 +12,7 @@ from psycopg import sql
 from dynamic_providers.postgres.connection import Address
 from dynamic_providers.postgres.inputs import LAYOUT
 from lifecycle.backup import Subject, back_up, prune
+from lifecycle.bootstrap import offsite
 from lifecycle.courier import TenantPlace
 from lifecycle.errors import DamagedError, DataError, MistakeError, StoreError
 from lifecycle.manifest import ARCHIVE, MANIFEST, Manifest, Shelf
@@ -108,7 +109,7 @@ def acme(database: Place, s3: S3Server, programs: Programs) -> Iterator[Tenant]:
     """A tenant with data, and an empty store with a key of its own."""
     s3.offsite.set_bucket_user(Login("offsite", *KEYS), BUCKET)
     store = Store(StoreSettings(s3.url, BUCKET, REGION, *KEYS), part_bytes=5 << 20)
-    assert [store.ensure_bucket(), store.ensure_bucket()] == [True, False]
+    store.make_bucket()
     made = database.create("acme")
     with database.connect(made) as connection:
         connection.execute(
@@ -299,3 +300,13 @@ def test_the_store_is_set_whole_and_encrypted_or_refused() -> None:
         StoreSettings.read({**given, "backup:endpoint": "http://x.example"}, {})
     found = StoreSettings.read({**given, "backup:endpoint": "https://x.example"}, {"BACKUP_BUCKET": "other"})
     assert (found.bucket, found.region) == ("other", "us-east-1")
+
+
+def test_the_bucket_is_made_once_and_only_when_it_is_asked_for(acme: Tenant, s3: S3Server) -> None:
+    store = acme.shelf.store
+    assert offsite(store, check=False).outcome == "present"
+    s3.offsite.delete_bucket(BUCKET)
+    outcomes = [offsite(store, check=check).outcome for check in (True, True, False, False)]
+    assert outcomes == ["missing", "missing", "made", "present"]
+    refused = offsite(Store(StoreSettings(s3.url, "another", REGION, *KEYS)), check=False)
+    assert (refused.outcome, KEYS[1] in refused.detail) == ("refused", False)
