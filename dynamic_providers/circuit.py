@@ -11,7 +11,8 @@ import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from dynamic_providers.configuration import Source
+from pulumi.runtime.settings import SETTINGS
+
 from dynamic_providers.errors import AwayError
 
 PAUSE_SECONDS = 30.0
@@ -63,11 +64,16 @@ class Circuit:
             self._open[key] = _Open(sentence, self.clock())
 
 
-_SHARED: "weakref.WeakKeyDictionary[Source, Circuit]" = weakref.WeakKeyDictionary()
+# A key is kept as long as its circuit, which is as long as a provider of that run.
+_SHARED: "weakref.WeakValueDictionary[Hashable, Circuit]" = weakref.WeakValueDictionary()
 _SHARED_LOCK = threading.Lock()
 
 
-def shared(source: Source) -> Circuit:
-    """The circuit of all providers that are configured from one source: it is a run's, and lives as long as that."""
+def shared(account: Hashable) -> Circuit:
+    """The circuit of an account in this run, for all providers that are configured in it.
+
+    A run has SDK settings of its own, whether it is a plugin process or one of several in an engine's process.
+    """
+    run = SETTINGS.rpc_manager
     with _SHARED_LOCK:
-        return _SHARED.setdefault(source, Circuit())
+        return _SHARED.setdefault((run, account), Circuit())

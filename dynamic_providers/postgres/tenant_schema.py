@@ -34,7 +34,7 @@ class TenantSchemaProvider(TypedProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Takes the admin secret and the TLS mode; nothing of it is pickled."""
         self.configuration = read_configuration(req.config)
-        self.limits = Limits(total=self.configuration.retry_seconds, circuit=shared(req.config))
+        self.limits = Limits(total=self.configuration.retry_seconds, circuit=shared("postgres"))
 
     def create(self, props: Props) -> CreateResult:
         """Makes the tenant, or completes what carries its mark; the password is a new one, unless one is given."""

@@ -72,7 +72,8 @@ class TimewebProvider(TypedProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Builds the clients from the provider instance's configuration and the environment."""
-        self.connect(open_session(read_configuration(req.config), circuit=shared(req.config)))
+        configuration = read_configuration(req.config)
+        self.connect(open_session(configuration, circuit=shared(configuration.token)))
 
     def connect(self, session: Session) -> None:
         """Takes the session; nothing is sent yet."""

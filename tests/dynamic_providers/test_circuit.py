@@ -1,12 +1,12 @@
 """One call finds out that nobody answers; the others do not."""
 
-import time
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from pulumi.dynamic import Config
+from pulumi.runtime import Settings
 
 from dynamic_providers.api import Api, Call, Patience
 from dynamic_providers.circuit import Circuit, shared
@@ -133,8 +133,11 @@ def test_a_refused_token_is_told_with_its_setting_and_sent_once() -> None:
 
 
 def test_the_providers_of_one_run_share_it_and_the_next_run_asks_anew() -> None:
-    run, next_run = Config({}, "tenantry"), Config({}, "tenantry")
-    shared(run).lost("host", time.monotonic(), "away")
-    with pytest.raises(AwayError):
-        shared(run).check("host")
-    shared(next_run).check("host")
+    """Each run of an engine in this process has a context with settings of its own."""
+    run, next_run = contextvars.Context(), contextvars.Context()
+    for context in (run, next_run):
+        context.run(Settings, project="tenantry", stack="prod")
+    first = run.run(shared, "an account")
+    assert run.copy().run(shared, "an account") is first
+    assert run.run(shared, "another account") is not first
+    assert next_run.run(shared, "an account") is not first
