@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +16,7 @@ from catalogue.pins import pin_findings
 from catalogue.placement import ClusterPlacement, Placements, TenantPlacement, place
 from catalogue.plan import DatabasePlan, Plans, StoragePlan, database_plan_findings, storage_plan_findings
 from catalogue.price import PriceBook, price_findings
-from catalogue.rules import name_findings, tenant_findings
+from catalogue.rules import name_findings, removal_findings, tenant_findings
 from catalogue.schema import no_rows, parse, parse_rows, unknown_sections
 from catalogue.tenant import Tenant
 from catalogue.written import read_written
@@ -42,12 +43,13 @@ class Fleet:
     folder: Path
 
 
-def load_fleet(folder: Path, *, require_placed: bool = True) -> Fleet:
+def load_fleet(folder: Path, *, require_placed: bool = True, today: date | None = None) -> Fleet:
     """The fleet of `folder`. Raises `CatalogueError` with all problems of all its files.
 
-    With `require_placed` a tenant whose place is missing or stale is a problem too; `place` itself loads without.
+    With `require_placed` a tenant whose place is missing or stale is a problem too; `place` itself loads without. Who
+    acts on a removal says what day it is: one that is dated later is then a problem.
     """
-    loading = _Loading(folder)
+    loading = _Loading(folder, today)
     with _keeping_everything():
         plans = loading.plans()
         prices = loading.prices()
@@ -77,6 +79,7 @@ class _Loading:
     """One pass over a folder: every problem met, and where each tenant stands, sound or not."""
 
     folder: Path
+    today: date | None = None
     problems: list[Problem] = field(default_factory=list)
     faults_of_reading: set[Problem] = field(default_factory=set)
     lock: Document = Document("placements.yaml", None)  # noqa: RUF009 - frozen
@@ -219,7 +222,7 @@ class _Loading:
     def _check(self, tenant: Tenant, plans: Plans, document: Document) -> None:
         if self.plans_missing:
             self.unsound_plans.update(section.plan for section in (tenant.database, tenant.storage) if section)
-        findings = tenant_findings(tenant, plans, self.unsound_plans)
+        findings = (*tenant_findings(tenant, plans, self.unsound_plans), *removal_findings(tenant, self.today))
         self._note(document, ("tenants", tenant.id), findings, self.faulty[tenant.id])
 
     def _already(self, tenant_id: str) -> str:

@@ -1,6 +1,7 @@
 """Rules that need more than one key: a tenant against its state, its plans and what this version does."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import date
 
 from catalogue.errors import Finding, did_you_mean, shown
 from catalogue.names import bucket_name
@@ -25,6 +26,12 @@ def tenant_findings(tenant: Tenant, plans: Plans, unsound_plans: Container[str] 
         yield from _database_findings(tenant.database, plans)
     if tenant.storage is not None and tenant.storage.plan not in unsound_plans:
         yield from _storage_findings(tenant.id, tenant.storage, plans)
+
+
+def removal_findings(tenant: Tenant, today: date | None) -> Iterator[Finding]:
+    """A removal that is dated later than today, where the day is known: it would delete what is promised until then."""
+    if today is not None and tenant.removed is not None and tenant.removed.on > today:
+        yield ("removed", "on"), f"is later than today, {today}: write `removed:` when the day has come"
 
 
 def _state_findings(tenant: Tenant) -> Iterator[Finding]:

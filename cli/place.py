@@ -1,6 +1,7 @@
 """`tenantry place`: gives new tenants their cell and cluster; never moves one that is placed."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -26,7 +27,7 @@ def place(
     json: options.Json = False,
 ) -> None:
     """Assign tenants that are not placed yet to clusters and cells, and write placements.yaml."""
-    loaded = load_fleet(fleet, require_placed=False)
+    loaded = load_fleet(fleet, require_placed=False, today=datetime.now(UTC).date())
     placements = assign(loaded.tenants, loaded.plans, loaded.placements, drop_empty=drop_empty)
     stale = placements != loaded.placements
     if stale and not check:

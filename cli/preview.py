@@ -1,5 +1,6 @@
 """`tenantry preview`: what `up` would do, changing nothing."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -24,7 +25,7 @@ def preview(
     json: options.Json = False,
 ) -> None:
     """Show what `up` would create, update and delete, in the cells where anything has changed."""
-    loaded = load_fleet(fleet)
+    loaded = load_fleet(fleet, today=datetime.now(UTC).date())
     scope = Scope(cells, all=all_cells or refresh, jobs=jobs)
     results = run_all(loaded, stack, engine, Order("preview", refresh=refresh), scope, json=json)
     if not json:

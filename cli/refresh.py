@@ -1,5 +1,7 @@
 """`tenantry refresh`: brings the state to what the providers find."""
 
+from datetime import UTC, datetime
+
 from catalogue.load import load_fleet
 from cli import options
 from cli.runs import Scope, finish, run_all
@@ -16,5 +18,5 @@ def refresh(
     json: options.Json = False,
 ) -> None:
     """Read every resource from its provider into the state; the clouds are not changed."""
-    loaded = load_fleet(fleet)
+    loaded = load_fleet(fleet, today=datetime.now(UTC).date())
     finish(run_all(loaded, stack, engine, Order("refresh"), Scope(cells, jobs=jobs), json=json))

@@ -1,5 +1,7 @@
 """`tenantry up`: brings the clouds to what the catalogue says."""
 
+from datetime import UTC, datetime
+
 import typer
 
 from catalogue.load import Fleet, load_fleet
@@ -7,6 +9,7 @@ from cli import exit_codes, options
 from cli.cells import named, stack_settings, stacks
 from cli.confirm import confirm
 from cli.options import EngineName
+from cli.removals import tell_early_removals
 from cli.runs import Scope, finish, run_all
 from cli.terminal import complain
 from dynamic_providers.configuration import has_native_token
@@ -27,14 +30,17 @@ def up(
     json: options.Json = False,
 ) -> None:
     """Create, update and delete until the clouds are as the catalogue says, in the cells where anything has changed."""
-    loaded = load_fleet(fleet)
+    loaded = load_fleet(fleet, today=datetime.now(UTC).date())
     confirm(f"Bring {named(stacks(loaded, stack, cells))} to what the catalogue says?", yes=yes)
     scope = Scope(cells, all=all_cells or refresh, jobs=jobs)
     try:
         results = run_all(loaded, stack, engine, Order("up", refresh=refresh), scope, json=json)
     except EngineError:
+        tell_early_removals(loaded, stack, engine, cells)
         tell_leftover_objects(loaded, stack, engine)
         raise
+    if not all(result.ok for result in results.values()):
+        tell_early_removals(loaded, stack, engine, cells)
     known = tell_leftover_objects(loaded, stack, engine)
     finish(results)
     if not known:

@@ -1,6 +1,7 @@
 """`tenantry validate`: every problem of the catalogue at once, before any call is made."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import typer
 
@@ -13,7 +14,7 @@ from cli.terminal import emit, say
 def validate(fleet: options.Fleet = options.CHECKOUT, *, json: options.Json = False) -> None:
     """Check the catalogue, the plans, the prices and the placements against each other; nothing is sent anywhere."""
     try:
-        loaded = load_fleet(fleet, require_placed=False)
+        loaded = load_fleet(fleet, require_placed=False, today=datetime.now(UTC).date())
     except CatalogueError as error:
         if not json:
             raise

@@ -4,6 +4,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any, Self
 
@@ -31,10 +32,10 @@ Generations = tuple[Details | None, Details | None]
 """The details of the generation that serves, and of the other one."""
 
 
-def read_fleet(settings: Settings) -> Fleet:
+def read_fleet(settings: Settings, today: date | None = None) -> Fleet:
     """The catalogue. Its problems end the program as sentences, without a traceback."""
     try:
-        return load_fleet(settings.fleet)
+        return load_fleet(settings.fleet, today=today)
     except CatalogueError as error:
         raise SettingsError(str(error)) from error
 

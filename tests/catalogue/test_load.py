@@ -1,6 +1,7 @@
 """A fleet is loaded whole or not at all: files, folders of tenants, and what must agree between them."""
 
 import time
+from datetime import date
 
 import pytest
 
@@ -295,3 +296,18 @@ def test_a_thousand_tenants_load_in_well_under_a_second(folder: FleetFolder) -> 
 
 def _storage_only(tenants: int) -> str:
     return "tenants:\n" + "".join(f"  t-{n:03}: {{storage: {{plan: timeweb-s3}}}}\n" for n in range(tenants))
+
+
+@pytest.mark.parametrize(("today", "told"), [("2027-11-30", True), ("2027-12-01", False), (None, False)])
+def test_a_removal_waits_for_its_day(folder: FleetFolder, today: str | None, *, told: bool) -> None:
+    """G26: it deletes data; the catalogue itself has no clock, whoever acts on it brings the day."""
+    folder.write("tenants.yaml", ACME + "    state: terminated\n    removed: {on: 2027-12-01, backup: b-17}\n")
+    day = date.fromisoformat(today) if today else None
+    if not told:
+        load_fleet(folder.path, today=day, require_placed=False)
+        return
+    with pytest.raises(CatalogueError) as caught:
+        load_fleet(folder.path, today=day, require_placed=False)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.line) == ("tenants.acme.removed.on", 8)
+    assert "is later than today, 2027-11-30" in problem.message

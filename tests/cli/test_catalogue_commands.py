@@ -149,7 +149,7 @@ def test_place_refuses_a_faulty_catalogue_and_writes_nothing(tenantry: Tenantry,
 
 def test_an_empty_shared_cluster_is_dropped_only_on_request(tenantry: Tenantry, catalogue: Catalogue) -> None:
     catalogue.folder.place()
-    removed = "{database: {plan: timeweb-free}, state: terminated, removed: {on: 2027-12-01, backup: b-1}}"
+    removed = "{database: {plan: timeweb-free}, state: terminated, removed: {on: 2026-11-01, backup: b-1}}"
     catalogue.folder.write("tenants.yaml", f"tenants:\n  acme: {removed}\n{BETA}")
     assert tenantry("place", *catalogue.option()).code == 0
     assert catalogue.clusters() == {"shared-free-1", "customer-beta"}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from catalogue.load import load_fleet
+from cli.removals import early_removals
 from engines.engine import Result
 from sandbox.control import clear_faults, switch_on
 from tests.e2e.world import World
@@ -96,6 +98,28 @@ def test_a_refused_token_is_told_once_and_with_its_setting(world: World) -> None
     assert len(result.failures) > 5
     # Those that were under way already; eight may be.
     assert 0 < len(world.requests()) <= 8
+    assert_idle(world)
+
+
+def test_a_removal_written_together_with_the_termination_keeps_the_data_and_is_told(world: World) -> None:
+    """G26: nothing protected is deleted; undone and done in two runs it goes."""
+    bring(world, "leaver")
+    assert world.engine().up().ok
+    lock = world.fleet / "placements.yaml"
+    placed = lock.read_bytes()
+    removed = {"on": "2026-11-01", "backup": "b-1"}
+    world.edit(lambda tenants: tenants["leaver"].update(state="terminated", removed=removed))
+    assert not world.engine().up().ok
+    resources = world.engine().export()["deployment"]["resources"]
+    assert set(early_removals(load_fleet(world.fleet), resources)) == {"leaver"}
+    assert "sandbox-leaver" in {entry["name"] for entry in world.inventory()["storage_users"]}
+
+    world.edit(lambda tenants: tenants["leaver"].pop("removed"))
+    lock.write_bytes(placed)
+    assert world.engine().up().ok
+    world.edit(lambda tenants: tenants["leaver"].update(removed=removed))
+    assert world.engine().up().ok
+    world.edit(lambda tenants: tenants.pop("leaver"))
     assert_idle(world)
 
 

@@ -87,7 +87,7 @@ def test_a_terminated_tenant_keeps_its_data_and_a_removed_one_is_deleted(small: 
     assert not may_store(beta)
     assert any(user["name"] == "sandbox-beta" for user in small.inventory()["storage_users"])
 
-    small.edit(lambda tenants: tenants["beta"].update(removed={"on": "2027-12-01", "backup": "b-17"}))
+    small.edit(lambda tenants: tenants["beta"].update(removed={"on": "2026-11-01", "backup": "b-17"}))
     result = small.engine().up()
     assert result.ok, [failure.message for failure in result.failures]
     assert result.counts["delete"] == 5  # two components, schema, bucket, storage user
@@ -118,7 +118,7 @@ def test_a_removed_tenants_own_cluster_is_deleted_with_all_that_is_in_it(small: 
     small.edit(lambda tenants: tenants["gamma"].update(state="terminated"))
     up(small)
     assert [cluster["name"] for cluster in small.inventory()["clusters"]].count("customer-gamma") == 1
-    small.edit(lambda tenants: tenants["gamma"].update(removed={"on": "2027-12-01", "backup": "b-18"}))
+    small.edit(lambda tenants: tenants["gamma"].update(removed={"on": "2026-11-01", "backup": "b-18"}))
     small.forget_requests()
     up(small)
     assert [cluster["name"] for cluster in small.inventory()["clusters"]].count("customer-gamma") == 0
