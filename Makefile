@@ -33,7 +33,7 @@ faults: $(READY)
 native: $(READY)
 	$(BIN)/pytest -n 2 -m native
 
-# A run killed at many points, and put in order: minutes.
+# A run killed at every request and at every write, and put in order: half an hour.
 kills: $(READY)
 	$(BIN)/pytest -n 2 -m kills
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from engines.embedded.deployment import Options
 from engines.embedded.imported import import_document
+from engines.embedded.journal import Journal
 from engines.embedded.lock import break_lock, locked
 from engines.embedded.masking import MASK
 from engines.embedded.passes import Pass, run_pass
@@ -33,7 +34,8 @@ def utc_now() -> datetime:
 class EmbeddedEngine:
     """One stack of the project in `project`; its state lies in `state_folder` as `<stack>.json`.
 
-    `parallel` bounds the provider calls that run at once. A preview takes no lock and leaves the state alone.
+    `parallel` bounds the provider calls that run at once, `journal` opens the file that a run notes them in. A preview
+    takes no lock and leaves the state alone.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class EmbeddedEngine:
         parallel: int = PARALLEL,
         *,
         now: Callable[[], datetime] = utc_now,
+        journal: Callable[[Path], Journal] = Journal,
     ) -> None:
         self._project = project
         self._name = stack
@@ -52,6 +55,7 @@ class EmbeddedEngine:
         self._environ = environ
         self._parallel = parallel
         self._now = now
+        self._journal = journal
 
     def preview(self, *, refresh: bool = False, on_event: Handler = ignore) -> Result:
         """Say what `up` would do, changing nothing."""
@@ -146,6 +150,7 @@ class EmbeddedEngine:
             environ=self._environ,
             parallel=self._parallel,
             now=self._now,
+            journal=self._journal,
         )
 
     @contextmanager

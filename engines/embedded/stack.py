@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from engines.embedded.journal import Journal
 from engines.embedded.masking import Masker
 from engines.embedded.passphrase import Crypter, open_crypter, read_passphrase
 from engines.embedded.project import Config, Project, load_project
@@ -49,6 +50,7 @@ def open_stack(
     environ: Mapping[str, str],
     parallel: int,
     now: Callable[[], datetime],
+    journal: Callable[[Path], Journal],
 ) -> Stack:
     """Read the project's files and unlock the stack's secrets. Raises EngineError."""
     project = load_project(folder, name)
@@ -64,7 +66,7 @@ def open_stack(
         config=config,
         salt=salt,
         crypter=crypter,
-        folder=Folder(state_folder, name, now),
+        folder=Folder(state_folder, name, now, journal),
         masker=masker,
         environ=environ,
         parallel=parallel,

@@ -164,11 +164,18 @@ def _repeat(state: State, record: Record, decrypt: Callable[[str], str]) -> None
 class Folder:
     """The files of one stack: the document, its version before the last change, and the journal of a run."""
 
-    def __init__(self, folder: Path, stack: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: str,
+        now: Callable[[], datetime],
+        open_journal: Callable[[Path], Journal] = Journal,
+    ) -> None:
         self._json = folder / f"{stack}.json"
         self._backup = folder / f"{stack}.json.bak"
         self._journal = folder / f"{stack}.journal"
         self._now = now
+        self._open_journal = open_journal
 
     def load(self, crypter: Crypter) -> State:
         """Read the document and what a run that did not end has journalled. Needs no lock.
@@ -194,7 +201,7 @@ class Folder:
 
     def journal(self) -> Journal:
         """Start the journal of a run on what the document says now. Needs the lock."""
-        journal = Journal(self._journal)
+        journal = self._open_journal(self._journal)
         journal.append({"base": _digest(self._read() or b"")})
         return journal
 
