@@ -28,6 +28,7 @@ VERBS = (
     "destroy",
     "outputs",
     "verify",
+    "state",
     "backup",
     "restore",
     "pooler",
