@@ -13,6 +13,8 @@ from sandbox.simulators.timeweb.servers import Address, Contents
 class KeptServer:
     """A cluster that is launched takes the server over; `reset` empties it for the next account."""
 
+    hold_data = True
+
     def __init__(self, folder: Path) -> None:
         self._server = PostgresServer(folder, durable=False)
         self._port = self._server.start()
