@@ -12,6 +12,7 @@ from catalogue.occupancy import Occupancy, tightest
 from catalogue.placement import Placements
 from catalogue.placement import place as assign
 from cli import exit_codes, options
+from cli.cells import base_stack, link_cells
 from cli.terminal import emit, say
 
 
@@ -24,14 +25,26 @@ def place(
     drop_empty: Annotated[
         bool, typer.Option("--drop-empty", help="Drop shared clusters without tenants; the next `up` deletes them.")
     ] = False,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack",
+            envvar="TENANTRY_STACK",
+            help="Base stack: new cells get a link to its file.",
+            show_default=False,
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Assign tenants that are not placed yet to clusters and cells, and write placements.yaml."""
+    linked = stack is not None and base_stack(stack) == stack
     loaded = load_fleet(fleet, require_placed=False, today=datetime.now(UTC).date())
     placements = assign(loaded.tenants, loaded.plans, loaded.placements, drop_empty=drop_empty)
     stale = placements != loaded.placements
     if stale and not check:
         write_placements(fleet / "placements.yaml", placements)
+    if stack and linked and not check:
+        link_cells(stack, placements.cells)
     new = sorted(set(placements.tenants) - set(loaded.placements.tenants))
     found = tightest(placements, loaded.plans)
     if json:

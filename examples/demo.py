@@ -85,7 +85,7 @@ def main() -> None:
     command("up --yes", environ)
     command("outputs", environ)
     show_isolation(environ)
-    second = command("up --yes", environ)
+    second = command("up --yes --all", environ)
     if any(word in second for word in ("created ", "updated ", "deleted ", "replaced ")):
         sys.exit("the demo ended: a second up changed something")
     console.print(

@@ -58,6 +58,8 @@ def fleet_of(
         yield environ
     finally:
         stop(folder / "sandbox", wipe=True)
+        for link in PROJECT.glob(f"Pulumi.{STACK}-*.yaml"):
+            link.unlink()
 
 
 def tenantry(environ: Mapping[str, str], *words: str) -> str:
