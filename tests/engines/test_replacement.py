@@ -93,3 +93,23 @@ def test_an_old_one_that_could_not_be_deleted_is_deleted_by_the_next_run(lab: La
     assert lab.up().ok
     assert lab.calls() == ["delete a"]
     assert len(lab.objects()) == 1
+
+
+def test_a_replaced_one_that_is_retained_stays_in_the_cloud(lab: Laboratory) -> None:
+    """`retain_on_delete` holds for the delete at the end of a replacement too: only the state forgets."""
+    program = 'Toy("a", on(lane(), retain_on_delete=True), kind="{kind}")'
+    lab.applied(program.format(kind="x"))
+    lab.program(program.format(kind="y"))
+    assert operations(lab.up()) == {"a": "replace"}
+    assert lab.calls() == ["create a"]
+    assert len(list((lab.cloud / "objects").iterdir())) == 2
+    assert lab.names() == {"lane", "a"}
+
+
+def test_a_renamed_one_is_replaced_under_its_new_name(lab: Laboratory) -> None:
+    """Trap 27: an alias leads from the old name to the object that is to go."""
+    lab.applied('Toy("a", on(lane()), kind="x")')
+    lab.program('Toy("b", on(lane(), aliases=[pulumi.Alias(name="a")]), name="a", kind="y")')
+    assert operations(lab.up()) == {"b": "replace"}
+    assert lab.calls() == ["create a", "delete a"]
+    assert lab.names() == {"lane", "b"}
