@@ -1,5 +1,6 @@
 """Backups of a tenant in a real store: what counts as one, what is restored, and what a fault leaves."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from psycopg import sql
 
 from dynamic_providers.postgres.connection import Address
 from dynamic_providers.postgres.inputs import LAYOUT
-from lifecycle.backup import Subject, back_up, prune
+from lifecycle.backup import Subject, back_up, hash_of, prune
 from lifecycle.bootstrap import offsite
 from lifecycle.courier import TenantPlace
 from lifecycle.errors import DamagedError, DataError, MistakeError, StoreError
@@ -36,10 +37,6 @@ from tests.dynamic_providers.postgres.place import (
 )
 
 BUCKET, KEYS = "offsite", ("AKIAOFFSITE000000000", "a-secret-of-the-offsite-store")
-BIG = """
-CREATE TABLE big AS SELECT g AS id, (SELECT string_agg(md5(g::text || n), '') FROM generate_series(1, 32) AS n) AS noise
-FROM generate_series(1, 12000) AS g
-"""
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 DAILY = Promise(DAY, 7 * DAY)
@@ -211,18 +208,21 @@ def test_a_lost_answer_is_asked_again_and_makes_one_backup(acme: Tenant) -> None
     assert acme.sent("PUT") == [BUCKET, ARCHIVE, ARCHIVE, MANIFEST, MANIFEST]
 
 
-def test_a_big_archive_goes_in_parts_and_a_broken_one_is_ended(acme: Tenant) -> None:
+def test_a_big_object_goes_in_parts_and_a_broken_one_is_ended(acme: Tenant) -> None:
     """Whatever its size, no more than one part is held."""
-    with acme.place.connect(acme.made) as connection:
-        connection.execute(BIG)
-    acme.strike("unavailable", "PUT", f".*{ARCHIVE}", times=3, skip=1)
-    with pytest.raises(StoreError):
-        acme.back_up()
-    assert acme.shelf.store.abort_uploads("", datetime.now(UTC) + DAY) == 0, "its parts are gone already"
+    store, data = acme.shelf.store, bytes(range(256)) * (11 << 12)
+    acme.strike("unavailable", "PUT", ".*/big", times=3, skip=1)
+    with pytest.raises(StoreError), store.upload("big") as upload:
+        upload.write(data)
+    assert store.sizes("") == {}
+    assert store.abort_uploads("", datetime.now(UTC) + DAY) == 0, "its parts are gone already"
     acme.server.faults.clear()
-    manifest = acme.back_up()
-    assert manifest.bytes > 5 << 20
-    assert acme.job(manifest).drill().rows == 17000
+    with store.upload("big") as upload:
+        for start in range(0, len(data), 1 << 20):
+            upload.write(data[start : start + (1 << 20)])
+    assert store.sizes("") == {"big": upload.size} == {"big": 11 << 20}
+    assert hash_of(store.chunks("big")) == upload.sha256 == hashlib.sha256(data).hexdigest()
+    assert acme.sent("PUT").count("big") == 1 + 3 + 3
 
 
 def test_what_a_killed_run_left_is_no_backup_and_goes_after_a_day(acme: Tenant) -> None:

@@ -69,12 +69,11 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA c_acme GRANT SELECT ON TABLES TO c_beta_owner
 GRANT SELECT (name), UPDATE (name) ON customers TO c_beta WITH GRANT OPTION; REVOKE ALL ON FUNCTION total() FROM PUBLIC
 """
 
-EVIL = """
-CREATE FUNCTION evil(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
-IF session_user ^@ 'copy_' THEN EXECUTE 'RESET ROLE'; EXECUTE 'ATTEMPT'; END IF; RETURN true; END $$;
-CREATE TABLE trap (id int CHECK (evil(id))); INSERT INTO trap VALUES (1)
+ATTEMPT = """
+CREATE OR REPLACE FUNCTION evil(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+IF session_user ^@ 'copy_' THEN EXECUTE 'RESET ROLE'; EXECUTE 'ATTEMPT'; END IF; RETURN true; END $$
 """
-
+TRAP = "CREATE TABLE trap (id int CHECK (evil(id))); INSERT INTO trap VALUES (1)"
 # Where the versions of PostgreSQL cannot differ.
 ONE_VERSION = pytest.mark.parametrize("cluster", ["embedded"], indirect=True)
 
@@ -187,12 +186,11 @@ def test_an_archive_is_one_moment_of_a_tenant_that_writes(place: Place, programs
         connection.execute("ALTER TABLE second FORCE ROW LEVEL SECURITY; INSERT INTO first VALUES (-1)")
         connection.execute("INSERT INTO second VALUES (-1)")
     here = place_of(place, "acme")
-    for number in range(2):
-        with writing(place, made):
-            archive = dumped(here, programs)
-            told = about(archive).contents.tables
-        assert told["first"] == told["second"]
-        assert loaded(here, archive, programs, f"kept_{number}").about.contents.tables == told
+    with writing(place, made):
+        archive = dumped(here, programs)
+        told = about(archive).contents.tables
+    assert told["first"] == told["second"]
+    assert loaded(here, archive, programs).about.contents.tables == told
 
 
 @pytest.fixture
@@ -251,6 +249,7 @@ def test_text_that_names_the_old_schema_is_told(place: Place, solo: TenantPlace,
     assert [note.split()[1] for note in result.notes] == ["named", "set_"]
 
 
+@ONE_VERSION
 def test_a_rehearsal_leaves_everything_as_it_was(place: Place, acme: Made, programs: Programs) -> None:
     here, before = place_of(place, "acme"), plain_dump(place, "c_acme", programs)
     archive = dumped(here, programs)
@@ -264,8 +263,7 @@ def test_a_rehearsal_leaves_everything_as_it_was(place: Place, acme: Made, progr
 
 
 @ONE_VERSION
-@pytest.mark.parametrize("spoil", ["cut", "flip", "empty", "figures"])
-def test_a_damaged_archive_changes_nothing(place: Place, programs: Programs, spoil: str) -> None:
+def test_a_damaged_archive_changes_nothing(place: Place, programs: Programs) -> None:
     """H9."""
     made, here = place.create("acme"), place_of(place, "acme")
     with place.connect(made) as connection:
@@ -278,8 +276,9 @@ def test_a_damaged_archive_changes_nothing(place: Place, programs: Programs, spo
         "empty": b"",
         "figures": data.replace(b'"rows": 9000', b'"rows": 9001'),
     }
-    with pytest.raises(DamagedError):
-        loaded(here, io.BytesIO(spoilt[spoil]), programs)
+    for spoil in spoilt.values():
+        with pytest.raises(DamagedError):
+            loaded(here, io.BytesIO(spoil), programs)
     with place.connect(made) as connection:
         assert one(connection, "SELECT count(*) FROM things") == (9000,)
 
@@ -293,16 +292,20 @@ def test_a_schema_that_holds_something_is_never_overwritten(place: Place, acme: 
     assert acme.id == "c_acme"
 
 
-@pytest.mark.parametrize("attempt", ["SELECT secret FROM c_beta.own", "CREATE ROLE c_evil", "CREATE SCHEMA c_evil"])
-def test_code_of_a_tenant_gains_nothing_from_a_load(place: Place, programs: Programs, attempt: str) -> None:
+def test_code_of_a_tenant_gains_nothing_from_a_load(place: Place, programs: Programs) -> None:
     """A check that drops the role it runs under finds the courier's rights: those of the one tenant and no admin's."""
     beta, made = place.create("beta"), place.create("acme")
     with place.connect(beta) as connection:
         connection.execute("CREATE TABLE own AS SELECT 'x' AS secret")
     with place.connect(made) as connection:
-        connection.execute(EVIL.replace("ATTEMPT", attempt).encode())
-    with pytest.raises(DataError, match=r"permission denied|outside its schema"):
-        loaded(place_of(place, "acme"), dumped(place_of(place, "acme"), programs), programs)
+        connection.execute(ATTEMPT)
+        connection.execute(TRAP)
+    here = place_of(place, "acme")
+    for attempt in ("SELECT secret FROM c_beta.own", "CREATE ROLE c_evil", "CREATE SCHEMA c_evil"):
+        with place.connect(made) as connection:
+            connection.execute(ATTEMPT.replace("ATTEMPT", attempt).encode())
+        with pytest.raises(DataError, match=r"permission denied|outside its schema"):
+            loaded(here, dumped(here, programs), programs)
     with place.superuser() as connection:
         assert one(connection, "SELECT count(*) FROM pg_namespace WHERE nspname IN ('c_evil', 'kept')") == (0,)
     assert "c_evil" not in place.server.roles()
