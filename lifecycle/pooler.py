@@ -133,7 +133,9 @@ def _configuration(name: str, port: int, plan: DatabasePlan, at: DatabaseOutput,
         "log_disconnections": 0,
     }
     lines = [f"{key} = {value}" for key, value in settings.items()]
-    database = f"{at.database} = host={at.host} port={at.port} dbname={at.database}"
+    # PgBouncer takes the first address of a name and tries no other: for this machine's that may be the one of IPv6.
+    host = "127.0.0.1" if at.host == "localhost" else at.host
+    database = f"{at.database} = host={host} port={at.port} dbname={at.database}"
     return HEADER + "\n".join(["[databases]", database, "", "[pgbouncer]", *lines, ""])
 
 

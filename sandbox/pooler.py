@@ -1,5 +1,6 @@
 """A real PgBouncer on this machine, started on rendered files: the machine's own, or one unpacked by `make pooler`."""
 
+import contextlib
 import os
 import pwd
 import re
@@ -115,12 +116,12 @@ class PoolerServer:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # From 1.23 on the first SIGTERM waits for the clients to go, and the second does not.
+        for end, seconds in ((process.terminate, 0.2), (process.terminate, _STOP_SECONDS), (process.kill, None)):
+            end()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                return
 
     def _listens(self) -> bool:
         try:

@@ -101,6 +101,13 @@ def test_each_cluster_of_a_pooled_plan_has_a_database_with_its_budget(fleet: Fle
     ]
 
 
+def test_a_server_on_this_machine_is_named_by_the_address_that_it_has(fleet: Fleet) -> None:
+    """PgBouncer's resolver may know `localhost` by IPv6 first, and it tries no second address."""
+    tenants = {name: tenant(fleet, name, host="localhost") for name in fleet.placements.tenants}
+    text = only(render(fleet, tenants, DEPLOYMENT)).configuration
+    assert text.splitlines()[2] == "main = host=127.0.0.1 port=5432 dbname=main"
+
+
 def test_the_user_list_holds_verifiers_and_no_password(fleet: Fleet) -> None:
     """A38: made on our side."""
     files = only(render(fleet, outputs(fleet), DEPLOYMENT))
