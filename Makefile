@@ -35,7 +35,7 @@ native: $(READY)
 
 # A run killed at every request and at every write, and put in order: half an hour.
 kills: $(READY)
-	$(BIN)/pytest -n 2 -m kills
+	$(BIN)/pytest -n 2 --dist loadfile -m kills
 
 # Parts of it: make bench ONLY=catalogue,cells; other fleets: make bench ONLY=cells SIZES=100,1000,10000.
 bench: $(READY)
