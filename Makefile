@@ -9,7 +9,7 @@ export PULUMI_ERROR_OUTPUT_STRING := 1
 # A virtual environment of another project must not leak in.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check e2e faults native kills bench docs pooler clean
+.PHONY: demo test check e2e faults moves native kills bench docs pooler clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -36,6 +36,10 @@ native: $(READY)
 # A run killed at every request and at every write, and put in order: half an hour.
 kills: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile -m kills
+
+# A grown tenant through all plans under load, killed in every phase: minutes.
+moves: $(READY)
+	TENANTRY_MOVES=1 $(BIN)/pytest -s -m e2e tests/e2e/test_grown_moves.py
 
 # Parts of it: make bench ONLY=catalogue,cells; other fleets: make bench ONLY=cells SIZES=100,1000,10000.
 bench: $(READY)

@@ -124,7 +124,8 @@ def undo(tenant: str, rim: Rim, today: date) -> Outcome:
     """Bring the tenant back to where it was before its move, with all it has written since. Raises `MoveError`."""
     found = pairs(rim.placements(), tenant)
     if not found:
-        raise MoveMistakeError(f"no move of {tenant} is under way or held, so there is none to undo")
+        _sweep(tenant, rim)
+        return Outcome(tenant, "nothing is held")
     _refuse_dropping(tenant, found)
     if first := tuple(pair for pair in _coming(found) if not pair.returns):
         return _end(tenant, rim, first)
@@ -148,9 +149,7 @@ def drop(tenant: str, rim: Rim) -> Outcome:
         _change(rim, held, expire)
         rim.up(tenant)
         _change(rim, pairs(rim.placements(), tenant), forget, only="dropping")
-    # Also where nothing is held any more: a run that was cut off may have left it to this one.
-    rim.phase("delete", tenant)
-    rim.up(tenant)
+    _sweep(tenant, rim)
     return Outcome(tenant, "dropped" if held else "nothing is held", _names(held))
 
 
@@ -190,9 +189,14 @@ def _end(tenant: str, rim: Rim, coming: Sequence[Pair]) -> Outcome:
     for pair in coming:
         rim.wish(pair, back=False)
     _change(rim, _coming(pairs(rim.placements(), tenant)), forget)
+    _sweep(tenant, rim)
+    return Outcome(tenant, "ended", _names(coming))
+
+
+def _sweep(tenant: str, rim: Rim) -> None:
+    """Delete what is not declared any more, also where nothing is left to do: a run may have been cut off here."""
     rim.phase("delete", tenant)
     rim.up(tenant)
-    return Outcome(tenant, "ended", _names(coming))
 
 
 def _thaw(tenant: str, rim: Rim) -> None:

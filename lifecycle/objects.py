@@ -7,7 +7,7 @@ large one in parts. What is copied is what a reader of the bucket sees: current 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -116,13 +116,13 @@ def _copy(source: BucketPlace, target: BucketPlace, key: str) -> None:
     if answer.get("TagCount"):
         tags = source.client.get_object_tagging(Bucket=source.bucket, Key=key)["TagSet"]
         extra["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})
-    with answer["Body"] as body:
+    with closing(answer["Body"]) as body:
         target.client.upload_fileobj(body, target.bucket, key, ExtraArgs=extra)
 
 
 def _sha256(place: BucketPlace, key: str) -> str:
     digest = hashlib.sha256()
-    with place.client.get_object(Bucket=place.bucket, Key=key)["Body"] as body:
+    with closing(place.client.get_object(Bucket=place.bucket, Key=key)["Body"]) as body:
         for chunk in body.iter_chunks(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,10 +128,10 @@ class Stage:
         return tenant.database.plan, tenant.storage.plan, len(placement.others)
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """The tenant, brought up."""
-    world = World.start(tmp_path / "sandbox", "embedded", MOVER)
+@contextmanager
+def open_stage(folder: Path) -> Iterator[Stage]:
+    """The tenant in a sandbox of its own, brought up."""
+    world = World.start(folder, "embedded", MOVER)
     try:
         world.environ["TENANTRY_PG_BIN"] = str(Binaries.best().folder)
         result = world.engine().up()
@@ -140,42 +141,49 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         world.stop()
 
 
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A tenant that is to move."""
+    with open_stage(tmp_path / "sandbox") as opened:
+        yield opened
+
+
 def test_a_tenant_that_writes_moves_is_killed_half_way_and_comes_back(stage: Stage, tmp_path: Path) -> None:
     """A54, F18, H15: to another plan and store, killed while it is shut out, and back with what it wrote since."""
     stage.fill(rows=1000, objects=20)
     before, login = stage.figures(), stage.world.tenants()["mover"].database
-    writer = Writer.start("mover", tmp_path / "writer", stage.world.environ)
-    stage.ask("database", "timeweb-business")
-    stage.ask("storage", "s3-standard")
-    stage.move(kill_at="copy")
-    outcome = stage.move()
-    assert (outcome["done"], outcome["sections"], outcome["drop_after"]) == (
-        "moved",
-        ["database", "storage"],
-        "2026-12-01",
-    )
-    assert stage.stands() == ("timeweb-business", "s3-standard", 2)
-    assert stage.figures() == before
-    after = stage.world.tenants()["mover"].database
-    assert login is not None
-    assert after is not None
-    assert (after.login, after.password, after.schema_name) == (login.login, login.password, "public")
-    with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
-        connect(login)
-    early = stage.command(f"move mover --drop --now {NOW} --yes")
-    assert early.returncode == 5
-    assert "held until 2026-12-01" in early.stderr
+    with Writer.start("mover", tmp_path / "writer", stage.world.environ) as writer:
+        stage.ask("database", "timeweb-business")
+        stage.ask("storage", "s3-standard")
+        stage.move(kill_at="copy")
+        outcome = stage.move()
+        assert (outcome["done"], outcome["sections"], outcome["drop_after"]) == (
+            "moved",
+            ["database", "storage"],
+            "2026-12-01",
+        )
+        assert stage.stands() == ("timeweb-business", "s3-standard", 2)
+        assert stage.figures() == before
+        after = stage.world.tenants()["mover"].database
+        assert login is not None
+        assert after is not None
+        assert (after.login, after.password, after.schema_name) == (login.login, login.password, "public")
+        with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
+            connect(login)
+        early = stage.command(f"move mover --drop --now {NOW} --yes")
+        assert early.returncode == 5
+        assert "held until 2026-12-01" in early.stderr
 
-    time.sleep(0.5)
-    back = stage.move("--undo")
-    assert back["done"] == "undone"
-    assert stage.stands() == ("timeweb-free", "timeweb-s3", 2)
-    assert stage.world.read()["tenants"]["mover"] == MOVER["mover"]
-    stage.drop()
-    writer.stop()
-    rows, objects = writer.check(stage.world.tenants()["mover"])
-    assert rows > 10
-    assert objects > 0
+        time.sleep(0.5)
+        back = stage.move("--undo")
+        assert back["done"] == "undone"
+        assert stage.stands() == ("timeweb-free", "timeweb-s3", 2)
+        assert stage.world.read()["tenants"]["mover"] == MOVER["mover"]
+        stage.drop()
+        writer.stop()
+        rows, objects = writer.check(stage.world.tenants()["mover"])
+        assert rows > 10
+        assert objects > 0
     assert stage.figures() == before
     assert stage.stands() == ("timeweb-free", "timeweb-s3", 0)
     assert [cluster["name"] for cluster in stage.world.inventory()["clusters"]] == ["shared-free-1"]

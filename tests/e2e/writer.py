@@ -57,6 +57,14 @@ class Writer:
         arguments = [sys.executable, "-m", "tests.e2e.writer", tenant, str(folder)]
         return cls(subprocess.Popen(arguments, cwd=PROJECT, env=dict(environ)), folder)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
     def stop(self) -> None:
         """Let it end what it is at, and look at its own end."""
         self.process.send_signal(signal.SIGTERM)
