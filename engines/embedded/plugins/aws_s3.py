@@ -81,14 +81,19 @@ class Buckets:
                 raise
 
     def _empty(self, name: str) -> None:
-        for page in self._clients.s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            objects: Any = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
-            if objects:
-                self._clients.s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+        # From the start again each time: a store may answer a marker that has just been deleted by an empty page.
+        while found := self._versions(name):
+            answer = self._clients.s3.delete_objects(Bucket=name, Delete={"Objects": found, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise OSError(f"bucket '{name}' is not empty: {len(errors)} of its objects are refused to go")
         for uploads in self._clients.s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
             for upload in uploads.get("Uploads", []):
                 self._clients.s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+
+    def _versions(self, name: str) -> Any:  # noqa: ANN401 - as boto3 takes them
+        page = self._clients.s3.list_object_versions(Bucket=name)
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        return [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found]
 
     def _exists(self, name: str) -> bool:
         # A HEAD would answer a bare 404, which proves nothing.
