@@ -12,6 +12,7 @@ import pytest
 
 from dynamic_providers.errors import ProviderError
 from dynamic_providers.limiter import FRESH, HostLimiter, State, default_folder, next_slot
+from sandbox.simulators.timeweb.serve import RunningTimeweb
 
 PROJECT = Path(__file__).resolve().parents[2]
 CALLER = """
@@ -219,3 +220,48 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(folder, 65534, 65534)
     with pytest.raises(ProviderError, match="TENANTRY_RATE_DIR"):
         HostLimiter(folder, 20)
+
+
+CLIENT = """
+import sys
+from pathlib import Path
+from dynamic_providers.configuration import Configuration
+from dynamic_providers.timeweb.session import open_session
+settings = Configuration(token=sys.argv[1], api_url=sys.argv[2], iam_url=sys.argv[2], rate_dir=Path(sys.argv[3]))
+timeweb = open_session(settings).timeweb
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[5])):
+    timeweb.clusters() if sys.argv[4] == "clusters" else timeweb.buckets()
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.e2e
+def test_cells_of_one_account_stay_within_its_limit_and_none_starves(timeweb: RunningTimeweb, tmp_path: Path) -> None:
+    """A5, design rule 8: four processes at one endpoint, one of them killed, and a fifth at another endpoint."""
+    where = (timeweb.token, timeweb.url, tmp_path / "rate")
+    same = [start(CLIENT, *where, "clusters", 15) for _ in range(4)]
+    other = start(CLIENT, *where, "buckets", 5)
+    for client in (*same, other):
+        assert client.stdin
+        assert client.stdout
+        assert client.stdout.readline() == "ready\n"
+    for client in (*same, other):
+        assert client.stdin
+        client.stdin.write("go\n")
+        client.stdin.flush()
+    killed = same.pop()
+    assert killed.stdout
+    killed.stdout.readline()
+    killed.kill()
+    killed.communicate()
+    for client, times in [*((each, 15) for each in same), (other, 5)]:
+        out, _ = client.communicate(timeout=60)
+        assert out.split() == ["done"] * times
+    asked = {path: timeweb.requests("GET", f"/api/v1/{path}") for path in ("databases", "storages/buckets")}
+    assert {entry.status for entries in asked.values() for entry in entries} <= {200, None}
+    assert most_in_a_second([entry.time for entry in asked["databases"]]) <= 20
+    # Five in a row take a quarter of a second there, whatever the queue at the other endpoint.
+    waited = asked["storages/buckets"][-1].time - asked["storages/buckets"][0].time
+    assert waited < asked["databases"][-1].time - asked["databases"][0].time

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from dynamic_providers.errors import ProviderError
-from dynamic_providers.postgres.connection import DatabaseAbsentError, PostgresError
+from dynamic_providers.postgres.connection import DatabaseAbsentError, Limits, PostgresError
 from tests.dynamic_providers.postgres.place import (
     ADMIN,
     DATABASE,
@@ -94,6 +94,73 @@ def test_a_change_outlives_a_session_that_is_killed(place: Place) -> None:
         gate.execute("COMMIT")
         made = running.result()
     assert place.read(made) == place.props("acme")
+
+
+def test_a_server_that_restarts_in_the_middle_of_a_change_is_waited_for(place: Place) -> None:
+    """F37: the connection breaks under the change, the server is away, and comes back: one tenant, whole."""
+    # Closed by hand: the restart ends them too, and the end of a block would want to commit.
+    gate, observer = place.superuser(), place.superuser()
+    wait = "SELECT FROM pg_stat_activity WHERE application_name = 'tenantry' AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool:
+        gate.execute("BEGIN; LOCK TABLE pg_namespace IN SHARE MODE")
+        running = pool.submit(place.create, "acme")
+        while not observer.execute(wait).fetchall():
+            assert not running.done()
+        place.server.stop()
+        place.server.start(place.port)
+        made = running.result()
+    for session in (gate, observer):
+        session.close()
+    assert place.read(made) == place.props("acme")
+    assert place.tenant_roles() == ["c_acme", "c_acme_owner"]
+
+
+def test_a_server_that_has_no_connection_left_is_waited_for(place: Place) -> None:
+    """F37: too many connections is the server's answer to a full house, and passes."""
+    with place.superuser() as session:
+        session.execute("ALTER ROLE admin CONNECTION LIMIT 0")
+        later = threading.Timer(0.5, session.execute, ["ALTER ROLE admin CONNECTION LIMIT -1"])
+        later.start()
+        made = place.create("acme")
+        later.join()
+    assert place.read(made) == place.props("acme")
+
+
+def test_a_lock_that_is_held_too_long_ends_in_a_sentence_and_the_next_run_succeeds(place: Place) -> None:
+    """F37: nothing is half made."""
+    provider = configured_provider()
+    provider.limits = Limits(total=0.5, lock=1)
+    with place.superuser() as gate:
+        gate.execute("BEGIN; LOCK TABLE pg_namespace IN SHARE MODE")
+        with pytest.raises(PostgresError, match="another session holds the object; end it and run again"):
+            provider.create(place.props("acme"))
+    assert place.tenant_roles() == []
+    assert place.read(place.create("acme")) == place.props("acme")
+
+
+@pytest.mark.parametrize("step", ["update", "delete"])
+def test_an_operation_that_is_killed_at_every_statement_converges(place: Place, step: str) -> None:
+    """F37: whichever session is ended, the next run makes it whole or takes it all."""
+    made = place.create("acme")
+    impatient = configured_provider()
+    impatient.limits = Limits(total=0.01)
+    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tenantry'"
+    wanted = place.props("acme", blocked=True)
+    act = {
+        "update": lambda: impatient.update(made.id, made.outs, wanted),
+        "delete": lambda: impatient.delete(made.id, made.outs),
+    }[step]
+    with place.superuser("postgres") as killer, ThreadPoolExecutor(1) as pool:
+        for _ in range(5):
+            running: Future[Any] = pool.submit(act)
+            while not running.done():
+                killer.execute(kill)
+            assert running.exception() is None or isinstance(running.exception(), ProviderError)
+    if step == "update":
+        changed = place.update(made, "acme", blocked=True)
+        assert place.read(changed) == wanted
+    place.delete(made)
+    assert place.tenant_roles() == []
 
 
 def test_an_admin_who_does_not_own_the_database_is_told_so_and_nothing_is_made(place: Place) -> None:
