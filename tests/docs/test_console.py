@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.commands import leaves
 from tests.docs.console import DOCUMENTS, PROJECT, Block, blocks, missing
 
 ALL = [block for document in DOCUMENTS for block in blocks(document)]
@@ -59,3 +60,12 @@ def test_a_block_without_a_command_is_refused(tmp_path: Path) -> None:
 )
 def test_expected_lines_are_printed_in_order(expected: tuple[str, ...], first_missing: str | None) -> None:
     assert missing(expected, "a b c\nb\nd\n") == first_missing
+
+
+def test_every_command_is_typed_by_a_reader_with_success() -> None:
+    """In a block that runs anywhere: without an account, without the Pulumi CLI."""
+    typed = [step.command for block in ALL if not block.needs for step in block.steps if step.code == 0]
+    words = [" ".join(path) for path, _ in leaves()]
+    assert [
+        command for command in words if not any(re.search(rf"\btenantry {command}\b", line) for line in typed)
+    ] == []

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.start import stop
+from tests.docs.console import Reader
 from tests.e2e.world import ENGINES, World
 
 SMALL = {
@@ -14,6 +16,9 @@ SMALL = {
     "delta": {"name": "Delta", "storage": {"plan": "s3-standard"}},
     "omega": {"name": "Omega", "storage": {"plan": "s3-standard"}},
 }
+
+# Of the example fleet: enough for neighbours on one cluster.
+FEW = ("alder-bakery", "birch-dental")
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -27,3 +32,13 @@ def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield world
     finally:
         world.stop()
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    """Somebody new, with nothing but the checkout."""
+    arrived = Reader.arrive(tmp_path, FEW)
+    try:
+        yield arrived
+    finally:
+        stop(arrived.folder / ".sandbox")
