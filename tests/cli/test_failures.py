@@ -45,6 +45,7 @@ CASES: Mapping[str, Case] = {
     "up": Case(IN_SANDBOX, exit_codes.USAGE, "there is nobody to ask: add --yes", placed),
     "refresh": Case(NO_STACK, exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
     "resume": Case(NO_STACK, exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
+    "move": Case(("nobody", *IN_SANDBOX), exit_codes.USER_ERROR, "there is no tenant nobody", placed),
     "destroy": Case(
         (*IN_SANDBOX, "--including-data", "--confirm", "prod"), exit_codes.USER_ERROR, "--confirm sandbox", placed
     ),

@@ -25,7 +25,7 @@ DOCUMENTS = [
 FENCE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDS = re.compile(r"# needs (.+)")
 EXIT = re.compile(r"# exit (\d+)\b.*")
-SECONDS = 300
+SECONDS = 900
 COMMITTER = ["-c", "user.name=reader", "-c", "user.email=reader@tenantry.example"]
 
 
