@@ -40,11 +40,12 @@ class Databases:
     def open(cls, stack: str, folder: Path, engine: options.EngineName) -> "Databases":
         """Read catalogue, configuration and outputs. Raises `EngineError` where the stack is not up."""
         fleet = load_fleet(folder, require_placed=False)
-        configuration = open_engine(engine, stack, fleet).configuration()
         try:
             tenants = parse_tenants(merged(stack, folder, engine, show_secrets=True))
         except ValidationError as error:
             raise EngineError(f"the outputs of '{stack}' are not whole: run `tenantry up` first") from error
+        # After the outputs: those refuse a stack without a file, and an engine would make one.
+        configuration = open_engine(engine, stack, fleet).configuration()
         return cls(fleet, configuration.get("tenantry:baseStack") or stack, configuration, tenants)
 
     @property

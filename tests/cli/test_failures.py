@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli import exit_codes
+from components.settings import PROJECT
 from docs.commands import leaves
 from tests.cli.conftest import Catalogue, Tenantry
 
@@ -41,6 +42,9 @@ IN_SANDBOX = ("--stack", "sandbox", "--engine", "embedded")
 CASES: Mapping[str, Case] = {
     "validate": Case((), exit_codes.USER_ERROR, "(did you mean 'timeweb-free'?)", misspelt),
     "place": Case((), exit_codes.USER_ERROR, "(did you mean 'timeweb-free'?)", misspelt),
+    "bootstrap": Case(NO_STACK, exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml"),
+    "backup": Case(("acme", *NO_STACK), exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
+    "restore": Case(("acme", *NO_STACK), exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
     "preview": Case(NO_STACK, exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
     "up": Case(IN_SANDBOX, exit_codes.USAGE, "there is nobody to ask: add --yes", placed),
     "refresh": Case(NO_STACK, exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
@@ -87,4 +91,5 @@ def test_a_failure_is_a_sentence_with_an_exit_code_and_changes_nothing(
     assert "Traceback" not in ran.err
     assert ran.out == ""
     assert contents(catalogue.folder.path) == before
+    assert not list(PROJECT.glob("Pulumi.nowhere*"))
     assert catalogue.untouched()

@@ -122,18 +122,19 @@ class Reader:
         answers.mkdir()
         script = "".join(_typed(block, step, answers / str(number)) for number, (block, step) in enumerate(typed))
         subprocess.run(
-            ["bash", "-c", script],
+            # It ends the shell's children too.
+            ["timeout", "--kill-after=10", str(SECONDS), "bash", "-c", script],
             cwd=self.folder,
             env=dict(self.environ),
             stdin=subprocess.DEVNULL,
-            timeout=SECONDS,
             check=False,
         )
         for number, (block, step) in enumerate(typed):
             answer = answers / str(number)
+            place = f"{block.document.relative_to(PROJECT)}:{step.line}: $ {step.command}"
+            assert answer.with_suffix(".code").exists(), f"{place}\nhad not ended after {SECONDS} s"
             printed = answer.with_suffix(".out").read_text(encoding="utf-8")
             code = int(answer.with_suffix(".code").read_text())
-            place = f"{block.document.relative_to(PROJECT)}:{step.line}: $ {step.command}"
             assert code == step.code, f"{place}\nended with {code} instead of {step.code}:\n{printed}"
             assert missing(step.output, printed) is None, (
                 f"{place}\nnot printed: {missing(step.output, printed)}\n{printed}"
