@@ -8,7 +8,7 @@ import pytest
 
 from engines.pulumi_cli import PulumiCli
 from sandbox.start import ANY_PORTS, environment, start, stop
-from tests.docs.console import PROJECT, Reader, blocks
+from tests.docs.console import PROJECT, Block, Reader, Step, blocks
 from tests.e2e.conftest import FEW
 
 pytestmark = pytest.mark.e2e
@@ -59,7 +59,17 @@ def test_the_production_guide_works(customer: Reader) -> None:
     customer.type(blocks(PROJECT / "docs" / "production.md"))
 
 
-def test_the_readme_works(reader: Reader) -> None:
+def test_the_readme_works_and_a_second_up_changes_nothing(reader: Reader) -> None:
     if not PulumiCli.available():
         pytest.skip("there is no `pulumi` on PATH")
-    reader.type(blocks(PROJECT / "README.md"))
+    reader.type(twice(block, "pulumi up") for block in blocks(PROJECT / "README.md"))
+
+
+def twice(block: Block, command: str) -> Block:
+    """The block with this command typed a second time, which must say that all is unchanged."""
+    steps: list[Step] = []
+    for step in block.steps:
+        steps.append(step)
+        if step.command.startswith(command):
+            steps.append(replace(step, output=("… unchanged",)))
+    return replace(block, steps=tuple(steps))

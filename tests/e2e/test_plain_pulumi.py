@@ -1,13 +1,11 @@
-"""What the README tells a user of the Pulumi CLI to type, typed."""
+"""A plain `pulumi` in the checkout, in a sandbox's environment; what the README types is in test_documents."""
 
-import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from components.outputs import parse_tenants
 from engines.pulumi_cli import PulumiCli
 from tests.e2e.conftest import SMALL
 from tests.e2e.world import PROJECT, World
@@ -34,17 +32,6 @@ def shell(world: World, line: str) -> str:
     done = subprocess.run(["sh", "-c", script], cwd=PROJECT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def test_the_readmes_commands_make_a_fleet_and_take_it_down(world: World) -> None:
-    assert "created" in shell(world, "pulumi up --stack sandbox --yes --non-interactive --color never")
-    assert "unchanged" in shell(world, "pulumi up --stack sandbox --yes --non-interactive --color never")
-    outputs = json.loads(shell(world, "pulumi stack output tenants --json --stack sandbox"))
-    assert set(parse_tenants(outputs)) == set(SMALL)
-    assert "0 of them not refused" in shell(world, "tenantry verify isolation --stack sandbox")
-    shell(world, "tenantry destroy --stack sandbox --including-data --confirm sandbox")
-    assert {kind: items for kind, items in world.inventory().items() if items} == {}
-    assert world.engine().export()["deployment"].get("resources", []) == []
 
 
 def test_a_stack_left_by_the_readme_leaves_the_checkout_as_it_was(world: World) -> None:
