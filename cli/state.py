@@ -8,6 +8,7 @@ import typer
 
 from catalogue.load import load_fleet
 from cli import options
+from cli.cells import stacks
 from cli.confirm import confirm
 from cli.runs import open_engine
 from cli.terminal import emit, say
@@ -44,7 +45,10 @@ def import_state(
 
 
 def _engine(stack: str, fleet: Path, engine: options.EngineName) -> Engine:
-    return open_engine(engine, stack, load_fleet(fleet, require_placed=False))
+    loaded = load_fleet(fleet, require_placed=False)
+    # A stack without a file is refused here: an engine would make one.
+    stacks(loaded, stack)
+    return open_engine(engine, stack, loaded)
 
 
 def _read(file: Path) -> dict[str, Any]:

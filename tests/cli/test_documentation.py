@@ -18,7 +18,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 # In an inline code span, or on a line that a reader types; both may name the virtual environment's own.
 SPANS = re.compile(r"`(?:\.venv/bin/)?tenantry ((?:[^`\\]|\\.)+)`")
-TYPED = re.compile(r"^\$ .*?(?:\.venv/bin/)?\btenantry ([^)\n]+)", re.MULTILINE)
+TYPED = re.compile(r"^\$ .*?(?:\.venv/bin/)?\btenantry ([^)>|;&\n]+)", re.MULTILINE)
 OPTIONS = re.compile(r"`(--[a-z][^`]*)`")
 ROW = re.compile(r"^\| `tenantry ([a-z ]+)[^`]*` \|.*$", re.MULTILINE)
 ROOT = typer.main.get_command(application())

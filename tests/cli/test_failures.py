@@ -57,6 +57,13 @@ CASES: Mapping[str, Case] = {
         ("--stack", "sandbox", "--engine", "pulumi"), exit_codes.USER_ERROR, "there is no `pulumi` on PATH", placed
     ),
     "pooler render": Case(("{folder}", *NO_STACK), exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
+    "state export": Case(NO_STACK, exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
+    "state import": Case(
+        ("{folder}/plans.yaml", *IN_SANDBOX),
+        exit_codes.USER_ERROR,
+        "plans.yaml is not JSON: it is no exported state",
+        placed,
+    ),
     "verify isolation": Case(NO_STACK, exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
     "sandbox start": Case(("--folder", "{folder}"), exit_codes.USER_ERROR, "{folder}"),
     "sandbox stop": Case(("--folder", "{folder}", "--wipe"), exit_codes.USER_ERROR, "is no sandbox folder"),
