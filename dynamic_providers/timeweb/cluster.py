@@ -101,8 +101,7 @@ class ClusterProvider(TimewebProvider):
         want = ClusterInputs.of(news)
         fields: dict[str, Any] = {theirs: getattr(want, ours) for ours, theirs in PATCHED.items() if ours in changed}
         preset = self._preset(want, cluster=id_) if changed & {"preset_id", *SIZE} else None
-        # While a cluster restarts every other size is refused, and the same one would restart it again.
-        if preset is not None and self._settled(self.session.timeweb.cluster(id_)).preset_id != preset:
+        if preset is not None and not self._has_size(id_, want, preset):
             fields["preset_id"] = preset
         cluster = self._change(id_, fields)
         return UpdateResult(outputs(want, self._settled(cluster, preset) if preset is not None else cluster))
@@ -129,6 +128,11 @@ class ClusterProvider(TimewebProvider):
             if fields.get("preset_id") != cluster.preset_id:
                 raise
             return cluster
+
+    def _has_size(self, id_: str, want: ClusterInputs, preset: int) -> bool:
+        """Whether a size is there, once a restart is over: until then every order is refused, or would be a second."""
+        cluster = self._settled(self.session.timeweb.cluster(id_))
+        return cluster.preset_id == preset and observed(want, cluster).size == want.size
 
     def _adopt(self, want: ClusterInputs, id_: str) -> Found:
         found = self.session.timeweb.cluster(id_)
