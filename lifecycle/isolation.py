@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import psycopg
+import stamina
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import sql
@@ -19,6 +20,8 @@ PROBE = "tenantry_isolation_probe"
 REFUSED_SQL = frozenset({"42501", "28P01", "28000", "3D000"})
 REFUSED_S3 = frozenset({"AccessDenied", "403", "AllAccessDisabled"})
 CONNECT_SECONDS = 10
+# The session before this one may still be ending at the server, where a login may have but one.
+LEAVING_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,19 @@ def probe_database(by: str, own: DatabaseOutput, against: str, target: DatabaseO
 def sql_outcome(own: DatabaseOutput, target: DatabaseOutput, statements: Sequence[sql.SQL | sql.Composed]) -> str:
     """Run statements as `own`'s login in `target`'s database and roll them back."""
     try:
-        with _session(own, target) as connection:
-            for statement in statements:
-                connection.execute(statement)
-            connection.rollback()
+        for attempt in stamina.retry_context(on=_still_leaving, attempts=None, timeout=LEAVING_SECONDS):
+            with attempt, _session(own, target) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+                connection.rollback()
     except psycopg.Error as error:
         refused = error.sqlstate in REFUSED_SQL or "authentication failed" in str(error)
         return "refused" if refused else f"fault: {error.sqlstate or type(error).__name__}"
     return "allowed"
+
+
+def _still_leaving(error: Exception) -> bool:
+    return isinstance(error, psycopg.OperationalError) and "too many connections for role" in str(error)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -243,6 +244,19 @@ def test_a_server_that_does_not_answer_proves_nothing(cluster: Cluster) -> None:
     """A refusal is PostgreSQL's word, not the network's."""
     beta, gone = cluster.outputs("beta"), cluster.outputs("acme", port=closed_port())
     assert all(outcome.startswith("fault: ") for outcome in outcomes(probe_database("beta", beta, "acme", gone)))
+
+
+def test_a_session_that_is_still_ending_is_waited_for(cluster: Cluster) -> None:
+    """A login of a full plan has one connection, and the server needs a moment to end the one before."""
+    acme = cluster.outputs("acme")
+    with changed(cluster, "ALTER ROLE c_acme CONNECTION LIMIT 1", "ALTER ROLE c_acme CONNECTION LIMIT 3"):
+        leaving = psycopg.connect(acme.database_url)
+        ending = threading.Timer(0.3, leaving.close)
+        ending.start()
+        try:
+            assert outcomes(probe_database("acme", acme, "acme", acme)) == ["allowed"] * 5
+        finally:
+            ending.join()
 
 
 def test_an_error_that_is_no_refusal_proves_nothing(cluster: Cluster) -> None:
