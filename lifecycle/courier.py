@@ -15,7 +15,7 @@ from functools import partial
 import psycopg
 from psycopg import sql
 
-from dynamic_providers.postgres.connection import Address, Limits, PostgresError, transact
+from dynamic_providers.postgres.connection import Address, Limits, PostgresError, open_session, transact
 from dynamic_providers.postgres.layout import membership_options
 from dynamic_providers.postgres.names import DEDICATED_SCHEMA
 from dynamic_providers.postgres.sessions import take_lock
@@ -85,17 +85,7 @@ def connect(address: Address) -> psycopg.Connection:
         "client_min_messages": "error",
     }
     try:
-        return psycopg.connect(
-            host=address.host,
-            port=address.port,
-            dbname=address.database,
-            user=address.login,
-            password=address.password,
-            sslmode=address.sslmode,
-            connect_timeout=LIMITS.connect,
-            application_name="tenantry copy",
-            options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
-        )
+        return open_session(address, settings, connect=LIMITS.connect, application="tenantry copy")
     except psycopg.OperationalError as error:
         raise DataError(f"{address} cannot be reached as {address.login}: {' '.join(str(error).split())}") from None
 

@@ -5,7 +5,7 @@ PostgresError                    one sentence with server, database and what to 
 └── DatabaseAbsentError          the server itself, asked in its database `postgres`, knows no such database
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import LiteralString, Self, TypeVar
 
@@ -147,6 +147,13 @@ def _open(address: Address, limits: Limits) -> psycopg.Connection:
         "idle_in_transaction_session_timeout": f"{limits.statement}s",
         "search_path": "pg_catalog",  # a tenant may own schema public: none of its functions may run in our name
     }
+    return open_session(address, settings, connect=limits.connect, application="tenantry")
+
+
+def open_session(
+    address: Address, settings: Mapping[str, str], *, connect: int, application: str
+) -> psycopg.Connection:
+    """A connection with these settings of the server, or the driver's own error; `connect` is in seconds."""
     return psycopg.connect(
         host=address.host,
         port=address.port,
@@ -154,8 +161,8 @@ def _open(address: Address, limits: Limits) -> psycopg.Connection:
         user=address.login,
         password=address.password,
         sslmode=address.sslmode,
-        connect_timeout=limits.connect,
-        application_name="tenantry",
+        connect_timeout=connect,
+        application_name=application,
         options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
     )
 
