@@ -138,7 +138,7 @@ def no_create_twice(world: World) -> None:
 @pytest.mark.parametrize("world", [3], indirect=True)
 @pytest.mark.parametrize("share", [0.5])
 def test_a_killed_run_is_made_whole(world: World, share: float, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """F15, F36, H4: at two points; `make kills` has ten, of twelve tenants."""
+    """F15, F36, H4: half way; `make kills` has ten points, of twelve tenants."""
     _made_whole(world, 3, share, tmp_path_factory)
 
 
