@@ -78,12 +78,12 @@ class KeptServer:
         self._server.drop_admin(login)
 
     def rename_database(self, cluster_id: int, name: str, new_name: str) -> None:
-        """No run that is killed here renames anything."""
-        raise NotImplementedError(f"{cluster_id}: {name} to {new_name}")
+        """No run that is killed here renames anything, so a call here is a fault."""
+        raise AssertionError(f"{cluster_id}: {name} to {new_name}")
 
     def rename_admin(self, cluster_id: int, login: str, new_login: str) -> None:
-        """No run that is killed here renames anything."""
-        raise NotImplementedError(f"{cluster_id}: {login} to {new_login}")
+        """No run that is killed here renames anything, so a call here is a fault."""
+        raise AssertionError(f"{cluster_id}: {login} to {new_login}")
 
     def close(self) -> None:
         """Stop the server."""
