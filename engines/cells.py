@@ -1,9 +1,13 @@
 """Runs of several stacks at once, each in a child process: its events come over a pipe, signals are handed on.
 
+No more of them start up at the same time than there are processors: a start is all work, and children that began
+together would also end together, and leave a vendor's pace unused while the next ones start.
+
 A child is a session of its own, so that a Ctrl-C at the terminal reaches it only through us, once. It holds the other
 end of a pipe on its standard input: when we are gone, however that came, it reads the end and stops by itself.
 """
 
+import os
 import queue
 import signal
 import subprocess
@@ -31,6 +35,7 @@ class _Child:
 
     stack: str
     process: subprocess.Popen[str]
+    begun: bool = False
     outcome: Outcome | None = None
     words: deque[str] = field(default_factory=lambda: deque(maxlen=WORDS_KEPT))
     open_pipes: int = 2
@@ -45,6 +50,7 @@ class _Child:
         if isinstance(said, Outcome):
             self.outcome = said
         else:
+            self.begun = True
             watch(self.stack, said)
 
     def end(self, *, interrupted: bool) -> Outcome:
@@ -72,6 +78,11 @@ class _Crew:
     working: dict[str, _Child] = field(default_factory=dict)
     signals: int = 0
     lines: "queue.SimpleQueue[tuple[_Child, str]]" = field(default_factory=queue.SimpleQueue)
+
+    @property
+    def starting(self) -> int:
+        """How many children have not come to their first event yet."""
+        return sum(not child.begun for child in self.working.values())
 
     def start(self, job: Job) -> None:
         """Begin a job."""
@@ -148,9 +159,10 @@ def run_jobs(
     """
     waiting = deque(jobs)
     crew = _Crew(command, environ, watch)
+    processors = os.cpu_count() or 1
     with _handled(crew.forward):
         while crew.working or (waiting and not crew.signals):
-            while waiting and not crew.signals and len(crew.working) < at_once:
+            while waiting and not crew.signals and len(crew.working) < at_once and crew.starting < processors:
                 crew.start(waiting.popleft())
             if ended := crew.listen():
                 done(*ended)

@@ -15,7 +15,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from pulumi._utils import ContextProperty
 from pulumi.runtime import Settings, run_in_stack
 from pulumi.runtime.config import set_all_config
 
+from engines.embedded.newest_first import NewestFirst
 from engines.embedded.project import Config, Project
 
 _PROCESS = threading.Lock()
@@ -81,7 +81,7 @@ def _run_in_loop(project: Project, parallel: int) -> None:
     loop = asyncio.new_event_loop()
     # A resource that failed leaves results nobody asks for; the language host silences asyncio's remarks on them too.
     loop.set_exception_handler(lambda _loop, _context: None)
-    executor = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="engine")
+    executor = NewestFirst(parallel, "engine")
     loop.set_default_executor(executor)
     asyncio.set_event_loop(loop)
     try:
@@ -101,7 +101,7 @@ def _main(program: Path) -> None:
     runpy.run_path(str(program), run_name="__main__")
 
 
-def _close(loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor) -> None:
+def _close(loop: asyncio.AbstractEventLoop, executor: NewestFirst) -> None:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()

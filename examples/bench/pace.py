@@ -18,7 +18,7 @@ TENANTS = 1_000
 PER_SECOND = 20
 BOUND = 1.2
 # More cells than cores: one that starts or waits leaves the pace to the others.
-AT_ONCE = 4
+AT_ONCE = 5
 
 
 def rows(folder: Path, tenants: int = TENANTS) -> Rows:
