@@ -7,5 +7,5 @@ import pulumi
 from components.fleet import declare, read_fleet
 from components.settings import read_settings
 
-settings = read_settings()
-pulumi.export("tenants", declare(read_fleet(settings, datetime.now(UTC).date()), settings))
+settings, today = read_settings(), datetime.now(UTC).date()
+pulumi.export("tenants", declare(read_fleet(settings, today), settings, today))

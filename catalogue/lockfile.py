@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from catalogue.errors import Finding
-from catalogue.names import cluster_vendor_name, dedicated_cluster_name, shared_cluster_name
+from catalogue.names import cluster_stem, cluster_vendor_name, dedicated_cluster_name, shared_cluster_name
 from catalogue.placement import (
     MOVING,
     TENANTS_PER_CELL,
@@ -24,6 +24,8 @@ HEADER = """\
 # Written by `tenantry place`; committed like any lock file. Do not edit: what is placed never moves.
 # Each database and bucket has its cell, cluster, generation and pins (region, provider, mode, version).
 """
+# Whose databases are on no cluster.
+NO_CLUSTERS = "neon"
 WAY_OUT = "remove the lines of tenants that were never applied, and run `tenantry place`"
 
 
@@ -135,13 +137,17 @@ def _expected_name(name: str, cluster: ClusterPlacement) -> str:
     if cluster.mode == "dedicated":
         own = dedicated_cluster_name(cluster.tenant) if cluster.tenant else "customer-<tenant>"
         return cluster_vendor_name(own, cluster.generation) if cluster.tenant else own
-    short = cluster.plan.partition("-")[2]
+    stem = cluster_stem(cluster.provider, cluster.plan)
     number = name.rpartition("-")[2]
-    return shared_cluster_name(short, int(number)) if re.fullmatch("[1-9][0-9]{0,8}", number) else f"shared-{short}-<n>"
+    return shared_cluster_name(stem, int(number)) if re.fullmatch("[1-9][0-9]{0,8}", number) else f"shared-{stem}-<n>"
 
 
 def _cluster_findings(placements: Placements, where: tuple[str, str], placed: Placed) -> Iterator[Finding]:
     here, tenant = ("tenants", *where), where[0]
+    if placed.provider == NO_CLUSTERS:
+        if placed.cluster is not None or placed.mode != "dedicated" or placed.version is None:
+            yield here, "a Neon project is on no cluster, its mode is dedicated, and it has a version"
+        return
     cluster = placements.clusters.get(placed.cluster or "")
     if cluster is None:
         missing = f"cluster '{placed.cluster}' is not in this file"

@@ -4,10 +4,13 @@ They are in users' state and at their providers: a change here renames live obje
 """
 
 import re
+from dataclasses import dataclass
 
 LONGEST_ID = 40
 LONGEST_LABEL = 63
 LONGEST_STORAGE_USER = 64
+# What DigitalOcean takes as the name of a cluster.
+LONGEST_MANAGED_CLUSTER = 63
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 # Endings that S3 keeps for itself: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 RESERVED_BUCKET_ENDINGS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
@@ -41,6 +44,11 @@ def logical_name(subject: str, part: str, generation: int) -> str:
 def shared_cluster_name(short: str, number: int) -> str:
     """`shared-free-1`: the cluster with this number among those of a plan."""
     return _subject(f"shared-{short}-{number}")
+
+
+def cluster_stem(provider: str, plan: str) -> str:
+    """What the shared clusters of a plan are numbered under: `pro` of `timeweb-pro`, but `managed-pro`."""
+    return plan.partition("-")[2] if provider == "timeweb" else plan
 
 
 def dedicated_cluster_name(tenant: str) -> str:
@@ -86,3 +94,43 @@ def owner_name(tenant: str) -> str:
 def login_name(tenant: str) -> str:
     """The role the tenant logs in with."""
     return schema_name(tenant)
+
+
+def project_name(prefix: str, tenant: str, generation: int) -> str:
+    """The name of a tenant's Neon project, which is also its mark: `<prefix>-<tenant>`."""
+    return _later(f"{_subject(prefix)}-{_subject(tenant, LONGEST_ID)}", generation)
+
+
+def managed_cluster_name(prefix: str, cluster: str, generation: int) -> str:
+    """The name of a DigitalOcean cluster; unlike a tag it is unique in an account."""
+    name = _later(f"{_subject(prefix)}-{_subject(cluster)}", generation)
+    if len(name) > LONGEST_MANAGED_CLUSTER:
+        raise ValueError(
+            f"cluster '{name}' has {len(name)} characters, at most {LONGEST_MANAGED_CLUSTER}: shorten the prefix "
+            f"'{prefix}' or the plan's name"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class DatabaseNames:
+    """What a tenant's database is called inside its server; `base` is what further roles of the tenant begin with."""
+
+    database: str
+    schema: str
+    owner: str
+    login: str
+    base: str
+
+
+def database_names(provider: str, mode: str | None, tenant: str) -> DatabaseNames:
+    """The names by who runs the server and whether others are on it.
+
+    On DigitalOcean tenants share a cluster, but each has a database to itself (B30); at Neon each has a project.
+    """
+    base = schema_name(tenant)
+    if provider == "digitalocean":
+        base = f"tenant_{_subject(tenant, LONGEST_ID)}"
+        return DatabaseNames(base, "public", f"{base}_owner", f"{base}_user", base)
+    schema = base if (provider, mode) == ("timeweb", "shared") else "public"
+    return DatabaseNames("main", schema, owner_name(tenant), login_name(tenant), base)

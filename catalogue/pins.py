@@ -32,7 +32,9 @@ def pin_findings(tenant: Tenant, plans: Plans, placement: TenantPlacement) -> It
             continue
         for key, what, old, new in contradictions(placed, plan, section.region):
             pinned = f"{what} is pinned to {old} in placements.yaml and does not become {new} in place"
-            if not section.migrate:
+            if section.migrate and what == "provider":
+                yield (name, key), f"{pinned}: moves from one provider to another are not made, undo the edit"
+            elif not section.migrate:
                 yield (name, key), f"{pinned}: undo the edit, or ask for a move with `migrate: true`"
             elif not tenant.protected:
                 yield (name, key), f"{pinned}: a terminated tenant does not move any more, undo the edit"

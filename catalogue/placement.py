@@ -62,12 +62,12 @@ class ClusterPlacement(Entry):
 
 
 class Placed(Entry):
-    """A placed section and its pins; buckets have no cluster, mode or version."""
+    """A placed section and its pins; buckets have no cluster, mode or version, Neon's projects no cluster."""
 
     cell: Count
     """the cell it is in"""
     cluster: Maybe[Label] = None
-    """the cluster a database is on; buckets have none"""
+    """the cluster a database is on; buckets and Neon's projects have none"""
     generation: Count = 1
     """counts the moves; part of the names at the provider from the second on"""
     plan: PlanName
@@ -125,7 +125,8 @@ class TenantPlacement(Entry):
     @property
     def clusters(self) -> tuple[str, ...]:
         """The clusters on which the tenant takes a place: each generation takes its own."""
-        return tuple(str(placed.cluster) for placed in (self.database, self.database_other) if placed is not None)
+        both = (self.database, self.database_other)
+        return tuple(placed.cluster for placed in both if placed is not None and placed.cluster is not None)
 
     @property
     def cell(self) -> int | None:
@@ -190,9 +191,9 @@ def place(
 
 
 def _shared_number(cluster: str) -> tuple[str, int]:
-    """Plan and number in a shared cluster's name: (`pro-plus`, 2) of `shared-pro-plus-2`."""
-    short, _, number = cluster.removeprefix("shared-").rpartition("-")
-    return short, int(number)
+    """Stem and number in a shared cluster's name: (`pro-plus`, 2) of `shared-pro-plus-2`."""
+    stem, _, number = cluster.removeprefix("shared-").rpartition("-")
+    return stem, int(number)
 
 
 Pool = tuple[str, str, int]
@@ -267,8 +268,8 @@ class _Board:
             generation = next_generation(tenant.id, placed.generation, self._ids)
             coming = self._place_database(tenant, plan, region, placed.cell, generation)
             return {"database": placed, "database_other": Other(**dict(coming), role="next")}
-        if not any(contradictions(placed, plan, section.region)):
-            self._record_cluster(str(placed.cluster), plan, section)
+        if placed.cluster is not None and not any(contradictions(placed, plan, section.region)):
+            self._record_cluster(placed.cluster, plan, section)
         return {"database": _recorded(placed, plan, section)}
 
     def _storage(
@@ -287,13 +288,15 @@ class _Board:
     def _place_database(
         self, tenant: Tenant, plan: DatabasePlan, region: str, cell: int | None, generation: int
     ) -> Placed:
-        pool = (plan.name, region, plan.version)
-        name = self._free_place(pool, cell) if plan.mode == "shared" else None
-        if name is None:
-            name = self._new_cluster(tenant, plan, region, cell or self._room(), generation)
-        self._served[name] += 1
+        name = None
+        if plan.on_cluster:
+            pool = (plan.name, region, plan.version)
+            name = self._free_place(pool, cell) if plan.mode == "shared" else None
+            name = name or self._new_cluster(tenant, plan, region, cell or self._room(), generation)
+            self._served[name] += 1
+            cell = self._clusters[name].cell
         return Placed(
-            cell=self._clusters[name].cell,
+            cell=cell or self._room(),
             cluster=name,
             generation=generation,
             plan=plan.name,
@@ -305,9 +308,9 @@ class _Board:
 
     def _new_cluster(self, tenant: Tenant, plan: DatabasePlan, region: str, cell: int, generation: int) -> str:
         shared = plan.mode == "shared"
-        number = self._newest[plan.short] + 1
+        number = self._newest[plan.stem] + 1
         own = cluster_vendor_name(dedicated_cluster_name(tenant.id), generation)
-        name = shared_cluster_name(plan.short, number) if shared else own
+        name = shared_cluster_name(plan.stem, number) if shared else own
         cluster = ClusterPlacement(
             cell=cell,
             plan=plan.name,
@@ -333,8 +336,8 @@ class _Board:
             self._clusters[name] = self._clusters[name].model_copy(update=noted)
 
     def _offer(self, name: str, cluster: ClusterPlacement) -> None:
-        short, number = _shared_number(name)
-        self._newest[short] = max(self._newest[short], number)
+        stem, number = _shared_number(name)
+        self._newest[stem] = max(self._newest[stem], number)
         pool = (cluster.plan, cluster.region, cluster.version)
         heappush(self._open[pool], (cluster.cell, number, name))
         heappush(self._open_in_cell[pool, cluster.cell], (cluster.cell, number, name))

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from catalogue.errors import Finding
+from catalogue.names import cluster_stem
 from catalogue.vocabulary import (
     Count,
     Entry,
@@ -26,7 +28,18 @@ from catalogue.vocabulary import (
 REGIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("timeweb", "database"): ("ru-1", "ru-3", "pl-1", "nl-1", "de-1", "us-2", "us-3"),
     ("timeweb", "storage"): ("ru-1",),
+    ("neon", "database"): (
+        *("aws-us-east-1", "aws-us-east-2", "aws-us-west-2", "aws-eu-central-1", "aws-eu-west-2"),
+        *("aws-ap-southeast-1", "aws-ap-southeast-2", "aws-sa-east-1"),
+    ),
 }
+# What the names of a provider's database plans begin with.
+ENGINES: Mapping[str, str] = {"timeweb": "timeweb", "neon": "neon", "digitalocean": "managed"}
+# Major versions that each provider makes.
+VERSIONS: Mapping[str, tuple[int, ...]] = {"neon": (14, 15, 16, 17, 18), "digitalocean": (14, 15, 16, 17)}
+# Compute units of Neon's autoscaling, and how long it may wait before it suspends; -1 is never, 0 its own default.
+SMALLEST_COMPUTE, LARGEST_COMPUTE = Decimal("0.25"), Decimal(56)
+LONGEST_SUSPENSION = 604_800
 DEFAULT_VERSION = 15
 # After a move away from the plan, the days for which what it left is kept.
 DEFAULT_HOLD_DAYS = 7
@@ -85,15 +98,66 @@ class Backups(Entry):
     """whether the plan promises a copy in a second store"""
 
 
+Bound = Annotated[int, Field(ge=1)]
+
+
+class Quotas(Entry):
+    """What a Neon project may use in a billing period; a bound that is not given is the account's."""
+
+    active_time_seconds: Bound | None = None
+    """seconds for which its computes are awake"""
+    compute_time_seconds: Bound | None = None
+    """seconds of a compute unit"""
+    written_data_bytes: Bound | None = None
+    """bytes written"""
+    data_transfer_bytes: Bound | None = None
+    """bytes sent out"""
+    logical_size_bytes: Bound | None = None
+    """bytes that its largest branch holds"""
+
+
+class Compute(Entry):
+    """Autoscaling of a Neon project, in compute units of 1 vCPU and 4 GB, and when it goes to sleep."""
+
+    min_cu: Figure
+    """the least, like `"0.25"`"""
+    max_cu: Figure
+    """the most"""
+    suspend_seconds: Annotated[int, Field(ge=-1, le=LONGEST_SUSPENSION)] = 0
+    """idle seconds until it sleeps; 0 is Neon's own default, -1 never"""
+
+
+class Features(Entry):
+    """What the platform offers on the plan; `branches` is enforced here, the others are told in the outputs."""
+
+    real_time: bool = True
+    """whether changes are pushed to clients"""
+    branches: bool = True
+    """whether tenants may have branches"""
+    api_generation: bool = True
+    """whether an API is made of the schema"""
+
+
+class Limits(Entry):
+    """What the platform database says a tenant may have."""
+
+    max_databases: Count = 1
+    """databases"""
+    max_storage_mb: Count = 100
+    """MB of data"""
+    max_requests_per_day: Count = 10_000
+    """runs of `tenantry query` a day"""
+
+
 class DatabasePlan(Entry):
     """A row of `database:`; `name` is its key. `custom` plans take their size from the tenant's entry."""
 
     name: PlanName
-    """the key of the row, `<engine>-<tier>`"""
-    provider: Literal["timeweb"]
-    """who runs the cluster"""
+    """the key of the row, `<engine>-<tier>`: the engine is `timeweb`, `neon` or `managed`"""
+    provider: Literal["timeweb", "neon", "digitalocean"]
+    """who runs the server"""
     mode: Mode
-    """`shared`: schemas of several tenants on one cluster; `dedicated`: a cluster for each tenant"""
+    """`shared`: several tenants on one cluster; `dedicated`: a cluster, or at Neon a project, for each tenant"""
     engine: Literal["postgres", "mysql", "redis", "mongodb"] = "postgres"
     """the database; only `postgres` is provisioned"""
     version: Count = DEFAULT_VERSION
@@ -112,6 +176,18 @@ class DatabasePlan(Entry):
     """the cluster's connection budget"""
     pooled: bool = False
     """a pooler stands before the cluster: the tenants' limits together may exceed it"""
+    node_size: Maybe[Label] = None
+    """DigitalOcean's own word for the size of a cluster, like `db-s-1vcpu-2gb`; required there"""
+    compute: Compute | None = None
+    """Neon only, and required there"""
+    quotas: Quotas = Quotas()
+    """Neon only"""
+    branches: Annotated[int, Field(ge=0)] = 0
+    """branches that a tenant may have beside `main`; Neon only"""
+    features: Features = Features()
+    """what the platform offers on the plan"""
+    limits: Limits = Limits()
+    """what the platform database says a tenant may have"""
     statement_timeout_seconds: Count = 60
     """a tenant's statement is ended after so many seconds"""
     extensions: Listed[Extension] = ()
@@ -129,6 +205,16 @@ class DatabasePlan(Entry):
     def short(self) -> str:
         """The name without its engine: `pro-plus` of `timeweb-pro-plus`."""
         return self.name.partition("-")[2]
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether its databases are on clusters of ours: a Neon project is a server of its own."""
+        return self.provider != "neon"
+
+    @property
+    def stem(self) -> str:
+        """What its shared clusters are numbered under."""
+        return cluster_stem(self.provider, self.name)
 
     @property
     def connection_limit(self) -> int:
@@ -187,6 +273,7 @@ def database_plan_findings(plan: DatabasePlan) -> Iterable[Finding]:
     """What is wrong with a plan as a whole."""
     if plan.engine != "postgres":
         yield ("engine",), f"{plan.engine} plans are not provisioned: only postgres is"
+    yield from _provider_findings(plan)
     yield from _region_findings(plan, "database")
     yield from _size_findings(plan)
     yield from _connection_findings(plan)
@@ -211,6 +298,58 @@ def _region_findings(plan: DatabasePlan | StoragePlan, section: str) -> Iterable
             yield ("regions", index), unknown(f"region of {plan.provider}", region, offered)
 
 
+def _provider_findings(plan: DatabasePlan) -> Iterable[Finding]:
+    engine = ENGINES[plan.provider]
+    if plan.name.partition("-")[0] != engine:
+        yield ("provider",), f"plans of provider {plan.provider} are called {engine}-<tier>, not {plan.name}"
+    versions = VERSIONS.get(plan.provider, (plan.version,))
+    if plan.version not in versions:
+        made = ", ".join(map(str, versions))
+        yield ("version",), f"{plan.provider} makes PostgreSQL {made}, not {plan.version}"
+    yield from (_neon_findings if plan.provider == "neon" else _no_neon_findings)(plan)
+    yield from (_managed_findings if plan.provider == "digitalocean" else _no_managed_findings)(plan)
+
+
+def _managed_findings(plan: DatabasePlan) -> Iterable[Finding]:
+    if plan.mode != "shared":
+        yield ("mode",), "tenants share DigitalOcean's clusters, each with a database to itself: write shared"
+    if plan.node_size is None:
+        yield ("node_size",), "is missing: DigitalOcean's word for the cluster's size, like db-s-1vcpu-2gb"
+    if plan.pooled:
+        yield ("pooled",), "the poolers that are rendered stand before Timeweb's clusters only: remove the key"
+    if plan.backups.keep:
+        yield ("backups",), "DigitalOcean copies its clusters daily by itself, on no schedule of ours: remove the key"
+
+
+def _no_managed_findings(plan: DatabasePlan) -> Iterable[Finding]:
+    if plan.node_size is not None:
+        yield ("node_size",), "is DigitalOcean's word for a size: remove the key"
+
+
+def _neon_findings(plan: DatabasePlan) -> Iterable[Finding]:
+    if plan.mode != "dedicated":
+        yield ("mode",), "at Neon each tenant has a project of its own: write dedicated"
+    for key in ("size", "custom", "pooled"):
+        if getattr(plan, key):
+            yield (key,), "a Neon project scales by its compute: remove the key"
+    if plan.backups.keep:
+        yield ("backups",), "Neon keeps a history of its own, which no schedule of ours changes: remove the key"
+    if plan.compute is None:
+        yield ("compute",), 'is missing: say how far it scales, like {min_cu: "0.25", max_cu: "2"}'
+    elif not SMALLEST_COMPUTE <= plan.compute.min_cu <= plan.compute.max_cu <= LARGEST_COMPUTE:
+        scale = f"min_cu {plan.compute.min_cu} and max_cu {plan.compute.max_cu}"
+        yield ("compute",), f"{scale} must rise, within {SMALLEST_COMPUTE} and {LARGEST_COMPUTE}"
+    if plan.branches and not plan.features.branches:
+        yield ("branches",), "the plan's features have no branches: write 0 or remove the key"
+
+
+def _no_neon_findings(plan: DatabasePlan) -> Iterable[Finding]:
+    given = {"compute": plan.compute, "quotas": plan.quotas.model_fields_set, "branches": plan.branches}
+    for key, value in given.items():
+        if value:
+            yield (key,), f"only Neon's projects have {key}: remove the key"
+
+
 def _size_findings(plan: DatabasePlan) -> Iterable[Finding]:
     if plan.mode == "dedicated" and plan.tenants_per_cluster != 1:
         yield ("tenants_per_cluster",), "a dedicated cluster serves one tenant: write 1 or remove the key"
@@ -219,6 +358,8 @@ def _size_findings(plan: DatabasePlan) -> Iterable[Finding]:
             yield ("custom",), "a shared cluster has no tenant whose entry could name its size: use mode dedicated"
         if plan.size is not None:
             yield ("size",), "a custom plan takes its size from the tenant's entry: remove size, or custom"
+        return
+    if not plan.on_cluster:
         return
     if plan.database_gb is None:
         yield ("database_gb",), "say how many GB each database gets; only custom plans leave that open"

@@ -9,8 +9,7 @@ from catalogue.placement import Placements
 from catalogue.plan import DatabasePlan, Plans, StoragePlan
 from catalogue.tenant import DatabaseSection, State, StorageSection, Tenant
 
-# Plans of the catalogue's design whose engine this version does not drive.
-NOT_YET = ("neon", "managed")
+MAIN_BRANCH = "main"
 
 
 def tenant_findings(tenant: Tenant, plans: Plans, unsound_plans: Container[str] = ()) -> Iterator[Finding]:
@@ -51,8 +50,7 @@ def _database_findings(section: DatabaseSection, plans: Plans) -> Iterator[Findi
         # A second, empty object would be made beside the one that was meant, and paid for.
         yield ("database", "adopt"), f"plan {plan.name} has no cluster of the tenant's own to adopt: remove the key"
     yield from _adoption_findings("database", section)
-    if section.branches:
-        yield ("database", "branches"), f"plan {plan.name} has no branches: remove the key"
+    yield from _branch_findings(section, plan)
     if plan.custom:
         if section.preset is None and section.size is None:
             yield ("database", "plan"), f"plan {plan.name} has no size of its own: add preset or size"
@@ -62,6 +60,35 @@ def _database_findings(section: DatabaseSection, plans: Plans) -> Iterator[Findi
     for key in ("preset", "size"):
         if getattr(section, key) is not None:
             yield ("database", key), f"plan {plan.name} has its own size: remove {key}, or take a custom plan"
+
+
+def _branch_findings(section: DatabaseSection, plan: DatabasePlan) -> Iterator[Finding]:
+    """Branches that the plan does not have, or that grow from nothing."""
+    if not section.branches:
+        return
+    if not plan.branches:
+        yield ("database", "branches"), f"plan {plan.name} has no branches: remove the key"
+        return
+    if len(section.branches) > plan.branches:
+        allowed = f"plan {plan.name} has at most {plan.branches}"
+        yield ("database", "branches"), f"Limit reached: {len(section.branches)}/{plan.branches} branches: {allowed}"
+    for name, branch in section.branches.items():
+        here = ("database", "branches", name)
+        if name == MAIN_BRANCH:
+            yield here, f"'{MAIN_BRANCH}' is the branch that every project has: choose another name"
+        elif branch.parent not in (MAIN_BRANCH, *section.branches):
+            known = (MAIN_BRANCH, *section.branches)
+            yield (*here, "parent"), f"no branch '{shown(branch.parent)}'{did_you_mean(branch.parent, known)}"
+        elif not _reaches_main(name, section):
+            yield (*here, "parent"), f"the parents of '{name}' go round in a circle and never reach {MAIN_BRANCH}"
+
+
+def _reaches_main(name: str, section: DatabaseSection) -> bool:
+    seen: set[str] = set()
+    while name in section.branches and name not in seen:
+        seen.add(name)
+        name = section.branches[name].parent
+    return name not in seen
 
 
 def _storage_findings(tenant: str, section: StorageSection, plans: Plans) -> Iterator[Finding]:
@@ -95,8 +122,6 @@ def _region_findings(
 
 
 def _unknown_plan(plan: str, known: Iterable[str], elsewhere: Iterable[str], other: str) -> str:
-    if plan.partition("-")[0] in NOT_YET:
-        return f"this version does not provision {plan.partition('-')[0]}-* yet: remove the section"
     if plan in elsewhere:
         return f"plan '{plan}' is for the section {other}"
     return f"unknown plan '{shown(plan)}'{did_you_mean(plan, known)}"

@@ -104,7 +104,7 @@ class DatabaseSection(Stateful):
     size: Maybe[Size] = None
     """the size itself; custom plans only"""
     branches: Mapping[Label, Branch] = {}
-    """refused: no plan of this version has branches"""
+    """branches of a Neon project beside `main`, by name"""
 
 
 class StorageSection(Stateful):

@@ -20,7 +20,7 @@ from catalogue.tenant import StorageSection, Tenant
 from components.dedicated_database import DedicatedDatabase
 from components.pooler import PoolerAddress
 from components.s3_storage import S3Storage, s3_provider
-from components.settings import SOURCES, Settings, SettingsError
+from components.settings import REQUIRED, SOURCES, Settings, SettingsError
 from components.shared_database import SharedDatabase
 from components.storage import StorageArgs
 from components.tenant_schema import TenantDatabaseArgs
@@ -40,9 +40,9 @@ def read_fleet(settings: Settings, today: date | None = None) -> Fleet:
         raise SettingsError(str(error)) from error
 
 
-def declare(fleet: Fleet, settings: Settings) -> dict[str, Any]:
-    """Declare the cell's part of the fleet and answer its `tenants` output, a plain nested map."""
-    cell = _Cell(fleet, settings)
+def declare(fleet: Fleet, settings: Settings, today: date) -> dict[str, Any]:
+    """Declare the cell's part of the fleet as of a day, and answer its `tenants` output, a plain nested map."""
+    cell = _Cell(fleet, settings, today)
     tenants = {tenant.id: cell.declare_tenant(tenant) for tenant in cell.tenants}
     cell.declare_empty_clusters()
     return tenants
@@ -54,6 +54,7 @@ class _Cell:
 
     fleet: Fleet
     settings: Settings
+    today: date
     _clusters: dict[str, TimewebCluster] = field(default_factory=dict)
 
     @cached_property
@@ -88,19 +89,20 @@ class _Cell:
         self, tenant: Tenant, placed: Placed, standing: "Standing", password: pulumi.Input[str] | None
     ) -> Details:
         plan = self.fleet.plans.database[placed.plan]
-        placement = self.fleet.placements.clusters[str(placed.cluster)]
+        placement = self.fleet.placements.clusters.get(placed.cluster or "")
         args = TenantDatabaseArgs(
             tenant=tenant,
             plan=plan,
             placed=placed,
             settings=self.settings,
-            cost=self._share(tenant, str(placed.cluster)),
+            today=self.today,
+            cost=self._share(tenant, placed.cluster) if placed.cluster else None,
             blocked=standing.blocked,
             protect=standing.protect,
             password=password,
-            pooler=self._pooler(plan, placement),
+            pooler=self._pooler(plan, placement) if placement else None,
         )
-        return DATABASES[plan.mode](self, args, placement)
+        return DATABASES[plan.provider, plan.mode](self, args)
 
     def _pooler(self, plan: DatabasePlan, placement: ClusterPlacement) -> PoolerAddress | None:
         """Where tenants of the cluster are sent: a plan that is pooled no more leaves its clusters their numbers."""
@@ -141,13 +143,25 @@ class _Cell:
     @cached_property
     def _lanes(self) -> list[pulumi.ProviderResource]:
         """Several instances of the dynamic provider: one serves four operations at a time."""
-        if self.settings.missing:
-            missing = ", ".join(f"{key} (or {SOURCES[key]})" for key in self.settings.missing)
+        needed = dict.fromkeys(key for provider in sorted(self._providers) for key in REQUIRED.get(provider, ()))
+        if lacking := [key for key in needed if key in self.settings.missing]:
+            missing = ", ".join(f"{key} (or {SOURCES[key]})" for key in lacking)
             raise SettingsError(f"not set: {missing}; set it with `pulumi config set --secret`, or in the environment")
         return [
             pulumi.ProviderResource("pulumi-python", f"lane-{index}", dict(self.settings.lane_config))
             for index in range(self.settings.lanes)
         ]
+
+    @cached_property
+    def _providers(self) -> frozenset[str]:
+        """Who runs what the cell's tenants and clusters have."""
+        placements = self.fleet.placements.cell(self.settings.cell)
+        placed = [part.provider for name in placements.tenants for part in self._parts(name)]
+        return frozenset([*placed, *(cluster.provider for cluster in placements.clusters.values())])
+
+    def _parts(self, tenant: str) -> list[Placed]:
+        placement = self.fleet.placements.tenants[tenant]
+        return [*placement.sections.values(), *placement.others.values()]
 
     @cached_property
     def s3(self) -> aws.Provider:
@@ -182,8 +196,8 @@ class _Cell:
         members: dict[str, list[str]] = defaultdict(list)
         for tenant in self.tenants:
             placed = self.fleet.placements.tenants[tenant.id].database
-            if placed is not None:
-                members[str(placed.cluster)].append(tenant.id)
+            if placed is not None and placed.cluster is not None:
+                members[placed.cluster].append(tenant.id)
         return members
 
     @cached_property
@@ -205,7 +219,8 @@ class _Cell:
         size = Size.parse(placement.size) if placement.size else self.fleet.plans.database[placement.plan].size
         if placement.preset:
             size = self.fleet.prices.database_size(placement.preset)
-        price = self.fleet.prices.database_monthly(size) if size else None
+        priced = size is not None and placement.provider == "timeweb"
+        price = self.fleet.prices.database_monthly(size) if size and priced else None
         members = self._members[cluster]
         return price.split(len(members))[members.index(tenant.id)] if price and tenant.id in members else None
 
@@ -230,12 +245,14 @@ class Standing:
         return cls(blocked=True, protect=tenant.protected and served)
 
 
-def _shared(cell: _Cell, args: TenantDatabaseArgs, placement: ClusterPlacement) -> Details:
-    cluster = cell.cluster(str(args.placed.cluster), placement)
+def _shared(cell: _Cell, args: TenantDatabaseArgs) -> Details:
+    name = str(args.placed.cluster)
+    cluster = cell.cluster(name, cell.fleet.placements.clusters[name])
     return SharedDatabase(args, cluster, cell.lane(args.tenant.id)).details
 
 
-def _dedicated(cell: _Cell, args: TenantDatabaseArgs, placement: ClusterPlacement) -> Details:
+def _dedicated(cell: _Cell, args: TenantDatabaseArgs) -> Details:
+    placement = cell.fleet.placements.clusters[str(args.placed.cluster)]
     return DedicatedDatabase(args, placement, cell.lane(args.tenant.id)).details
 
 
@@ -248,8 +265,8 @@ def _s3(cell: _Cell, args: StorageArgs) -> Details:
 
 
 # Which class serves which shape of plan: the only dispatch there is.
-DATABASES: Mapping[str, Callable[[_Cell, TenantDatabaseArgs, ClusterPlacement], Details]] = {
-    "shared": _shared,
-    "dedicated": _dedicated,
+DATABASES: Mapping[tuple[str, str], Callable[[_Cell, TenantDatabaseArgs], Details]] = {
+    ("timeweb", "shared"): _shared,
+    ("timeweb", "dedicated"): _dedicated,
 }
 STORAGES: Mapping[str, Callable[[_Cell, StorageArgs], Details]] = {"timeweb": _timeweb, "s3": _s3}

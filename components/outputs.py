@@ -1,5 +1,6 @@
 """The contract of the stack outputs: `tenants` maps a tenant's id to these values; nothing else is read."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -36,6 +37,32 @@ class BackupOutput(_Output):
     """what is left to the tenant, or made beside"""
 
 
+class BranchOutput(_Output):
+    """A branch of a Neon project beside `main`; `host` is empty where it has no endpoint."""
+
+    branch_id: str
+    """Neon's id of it"""
+    parent: str
+    """branch it started from"""
+    host: str | None = None
+    """where to connect, with the tenant's login as it was when the branch was made"""
+    port: int | None = None
+    """where to connect"""
+    expires: str | None = None
+    """day on which it goes"""
+
+
+class FeaturesOutput(_Output):
+    """What the platform offers on the plan."""
+
+    real_time: bool
+    """whether changes are pushed to clients"""
+    branches: bool
+    """whether the tenant may have branches"""
+    api_generation: bool
+    """whether an API is made of the schema"""
+
+
 class DatabaseOutput(_Output):
     """`password`, `databaseUrl` and `directUrl` are secrets: `[secret]` unless they are asked for."""
 
@@ -44,13 +71,13 @@ class DatabaseOutput(_Output):
     provider: str
     """who runs the cluster"""
     mode: Literal["shared", "dedicated"]
-    """whether others are on the cluster"""
+    """whether others are on the server"""
     region: str
     """where the cluster is"""
-    cluster: str
-    """its name in placements.yaml"""
+    cluster: str | None
+    """its name in placements.yaml; `null` for a Neon project"""
     cluster_id: str
-    """the provider's id of it"""
+    """the provider's id of the cluster or project"""
     host: str
     """where to connect"""
     port: int
@@ -66,6 +93,20 @@ class DatabaseOutput(_Output):
     """connections that the role may open"""
     backups: BackupOutput
     """what the provider's own schedule keeps"""
+    status: Literal["creating", "active", "suspended"] = "active"
+    """whether the tenant may log in"""
+    branch: str = "main"
+    """the branch that the URLs lead to"""
+    branches: Mapping[str, BranchOutput] = {}
+    """further branches, by name"""
+    created_at: str | None = None
+    """when the provider made it, as far as it tells"""
+    features: FeaturesOutput | None = None
+    """what the platform offers on the plan"""
+    sslmode: str = "require"
+    """how the server itself is to be reached"""
+    ca: str | None = None
+    """PEM of the authority that signed the server's certificate, where it is not a public one"""
     monthly_cost: CostOutput | None
     """the tenant's equal share of its cluster's price; `null` where no source states one"""
     password: str

@@ -15,6 +15,9 @@ DEFAULT_LANES = 4
 SECRETS = frozenset(
     {
         "timeweb:token",
+        "neon:apiKey",
+        "digitalocean:token",
+        "platform:databaseUrl",
         "tenantry:adminSecret",
         "s3:accessKey",
         "s3:secretKey",
@@ -34,6 +37,17 @@ SOURCES: Mapping[str, str] = {
     "timeweb:pollSeconds": "TIMEWEB_POLL_SECONDS",
     "timeweb:requestsPerSecond": "TIMEWEB_REQUESTS_PER_SECOND",
     "timeweb:defaultPreset": "TIMEWEB_DEFAULT_PRESET_ID",
+    "neon:apiKey": "NEON_API_KEY",
+    "neon:apiUrl": "NEON_API_URL",
+    "neon:orgId": "NEON_ORG_ID",
+    "neon:sslmode": "NEON_SSLMODE",
+    "neon:pollSeconds": "NEON_POLL_SECONDS",
+    "neon:deadlineSeconds": "NEON_DEADLINE_SECONDS",
+    "neon:requestsPerMinute": "NEON_REQUESTS_PER_MINUTE",
+    "digitalocean:token": "DIGITALOCEAN_TOKEN",
+    "digitalocean:apiEndpoint": "DIGITALOCEAN_API_URL",
+    "digitalocean:trustedSources": "DIGITALOCEAN_TRUSTED_SOURCES",
+    "platform:databaseUrl": "PLATFORM_DATABASE_URL",
     "tenantry:adminSecret": "TENANTRY_ADMIN_SECRET",
     "s3:endpoint": "S3_ENDPOINT",
     "s3:iamEndpoint": "S3_IAM_ENDPOINT",
@@ -47,8 +61,13 @@ SOURCES: Mapping[str, str] = {
     "backup:secretKey": "BACKUP_SECRET_KEY",
     **POOLER_SOURCES,
 }
-# Without these no lane can do anything.
-REQUIRED = ("timeweb:token", "tenantry:adminSecret")
+# Without these no lane can do anything for a tenant of the provider.
+ADMIN_SECRET = "tenantry:adminSecret"  # noqa: S105 - the name of the setting
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "timeweb": ("timeweb:token", ADMIN_SECRET),
+    "neon": ("neon:apiKey", ADMIN_SECRET),
+    "digitalocean": ("digitalocean:token", ADMIN_SECRET),
+}
 # What a lane's provider process reads. Values of the environment are not repeated here: the process inherits them,
 # so that a rotated token works at once and never enters the state.
 LANE_KEYS = (
@@ -60,6 +79,16 @@ LANE_KEYS = (
     "timeweb:pollSeconds",
     "timeweb:requestsPerSecond",
     "timeweb:s3Region",
+    "neon:apiKey",
+    "neon:apiUrl",
+    "neon:orgId",
+    "neon:sslmode",
+    "neon:pollSeconds",
+    "neon:deadlineSeconds",
+    "neon:requestsPerMinute",
+    "digitalocean:token",
+    "digitalocean:apiEndpoint",
+    "platform:databaseUrl",
     "tenantry:adminSecret",
 )
 
@@ -70,7 +99,10 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a stack says beside the catalogue: `lane_config` with secrets as secret outputs, `missing` what it lacks."""
+    """What a stack says beside the catalogue: `lane_config` with secrets as secret outputs.
+
+    `missing` are the keys of REQUIRED that it lacks, whether or not a tenant of that provider needs them.
+    """
 
     base_stack: str
     cell: int
@@ -78,10 +110,16 @@ class Settings:
     lanes: int
     fleet: Path
     lane_config: Mapping[str, pulumi.Input[str]]
-    missing: tuple[str, ...]
+    missing: frozenset[str]
     default_preset: int | None
     timeweb_sslmode: str
     timeweb_s3_endpoint: str | None
+    neon_sslmode: str
+    neon_org_id: str | None
+    digitalocean_api_endpoint: str | None
+    digitalocean_token: pulumi.Input[str] | None
+    digitalocean_trusted_sources: tuple[str, ...]
+    platform: bool
     s3_endpoint: str | None
     s3_iam_endpoint: str | None
     s3_region: str
@@ -148,6 +186,11 @@ def _number(key: str, value: str | None, *, low: int = 1) -> int | None:
     return int(value)
 
 
+def _words(text: str | None) -> tuple[str, ...]:
+    """The words of a list with commas between them."""
+    return tuple(filter(None, (word.strip() for word in (text or "").split(","))))
+
+
 def _pooler(environ: Mapping[str, str]) -> PoolerSettings:
     try:
         return read_pooler(lambda key: _plain(key, environ))
@@ -171,10 +214,21 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         lanes=_number("tenantry:lanes", pulumi.Config("tenantry").get("lanes")) or DEFAULT_LANES,
         fleet=fleet,
         lane_config=lane_config,
-        missing=tuple(key for key in REQUIRED if key not in lane_config and not environ.get(SOURCES[key])),
+        missing=frozenset(
+            key
+            for keys in REQUIRED.values()
+            for key in keys
+            if key not in lane_config and not environ.get(SOURCES[key])
+        ),
         default_preset=_number("timeweb:defaultPreset", _plain("timeweb:defaultPreset", environ)),
         timeweb_sslmode=_plain("timeweb:sslmode", environ, "require") or "require",
         timeweb_s3_endpoint=_plain("timeweb:s3Endpoint", environ),
+        neon_sslmode=_plain("neon:sslmode", environ, "verify-full") or "verify-full",
+        neon_org_id=_plain("neon:orgId", environ),
+        digitalocean_api_endpoint=_plain("digitalocean:apiEndpoint", environ),
+        digitalocean_token=_input("digitalocean:token", environ),
+        digitalocean_trusted_sources=_words(_plain("digitalocean:trustedSources", environ)),
+        platform="platform:databaseUrl" in lane_config or bool(environ.get(SOURCES["platform:databaseUrl"])),
         s3_endpoint=_plain("s3:endpoint", environ),
         s3_iam_endpoint=_plain("s3:iamEndpoint", environ),
         s3_region=_plain("s3:region", environ, "us-east-1") or "us-east-1",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pulumi
@@ -31,6 +32,7 @@ class TenantDatabaseArgs:
     plan: DatabasePlan
     placed: Placed
     settings: Settings
+    today: date
     cost: Money | None
     blocked: bool
     protect: bool
@@ -99,6 +101,8 @@ def database_outputs(
     return {
         "plan": args.plan.name,
         "provider": args.placed.provider,
+        "status": "suspended" if args.blocked else "active",
+        "features": features_output(args.plan),
         "mode": args.plan.mode,
         "region": args.placed.region,
         "cluster": args.placed.cluster,
@@ -114,6 +118,16 @@ def database_outputs(
         "password": made.password,
         "databaseUrl": url(pooler.host, pooler.port, pooler.sslmode) if pooler else direct,
         "directUrl": direct,
+        "sslmode": args.settings.timeweb_sslmode,
+    }
+
+
+def features_output(plan: DatabasePlan) -> Mapping[str, bool]:
+    """What the platform offers on the plan."""
+    return {
+        "realTime": plan.features.real_time,
+        "branches": plan.features.branches,
+        "apiGeneration": plan.features.api_generation,
     }
 
 
