@@ -156,7 +156,7 @@ def record(
 
     def program() -> None:
         settings = read_settings({"TENANTRY_FLEET": str(fleet), **(environ or {})})
-        pulumi.export("tenants", declare(read_fleet(settings), settings))
+        pulumi.export("tenants", declare(read_fleet(settings), settings, today))
 
     def work() -> None:
         set_all_config(dict(config), sorted(SECRETS))

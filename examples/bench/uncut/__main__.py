@@ -1,5 +1,7 @@
 """The program without cells: a whole fleet in one stack, to measure what the cells are for."""
 
+from datetime import UTC, datetime
+
 import pulumi
 
 from catalogue.load import Fleet, load_fleet
@@ -13,4 +15,4 @@ loaded = load_fleet(settings.fleet, require_placed=False)
 clusters = loaded.placements if not loaded.tenants else Placements()
 places = place(loaded.tenants, loaded.plans, clusters, cell_size=10**9)
 fleet = Fleet(loaded.tenants, loaded.plans, loaded.prices, places, loaded.folder)
-pulumi.export("tenants", declare(fleet, settings))
+pulumi.export("tenants", declare(fleet, settings, datetime.now(UTC).date()))
