@@ -32,8 +32,8 @@ def pin_findings(tenant: Tenant, plans: Plans, placement: TenantPlacement) -> It
             continue
         for key, what, old, new in contradictions(placed, plan, section.region):
             pinned = f"{what} is pinned to {old} in placements.yaml and does not become {new} in place"
-            if section.migrate and what == "provider":
-                yield (name, key), f"{pinned}: moves from one provider to another are not made, undo the edit"
+            if section.migrate and (name, what) == ("database", "provider"):
+                yield (name, key), f"{pinned}: databases are not moved from one provider to another, undo the edit"
             elif not section.migrate:
                 yield (name, key), f"{pinned}: undo the edit, or ask for a move with `migrate: true`"
             elif not tenant.protected:

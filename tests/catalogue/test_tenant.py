@@ -251,21 +251,10 @@ SECTIONS = {
         "timeweb-s3}",
         "tenants.yaml:5:16: tenants.acme.database.plan: plan 'timeweb-s3' is for the section storage",
     ),
-    "a plan of another engine": (
+    "a plan of another engine that is not sold": (
         "timeweb-free}",
-        "neon-free}",
-        (
-            "tenants.yaml:5:16: tenants.acme.database.plan: this version does not provision neon-* yet: "
-            "remove the section"
-        ),
-    ),
-    "a managed plan": (
-        "timeweb-free}",
-        "managed-pro}",
-        (
-            "tenants.yaml:5:16: tenants.acme.database.plan: this version does not provision managed-* yet: "
-            "remove the section"
-        ),
+        "neon-fre}",
+        "tenants.yaml:5:16: tenants.acme.database.plan: unknown plan 'neon-fre' (did you mean 'neon-free'?)",
     ),
     "a plan without its engine": (
         "timeweb-free}",

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,16 @@ class _Recorder(MockMonitor):
         return Empty()
 
 
+TODAY = date(2026, 11, 24)
+
+
 def record(
-    fleet: Path, config: Mapping[str, str], *, stack: str = "prod", environ: Mapping[str, str] | None = None
+    fleet: Path,
+    config: Mapping[str, str],
+    *,
+    stack: str = "prod",
+    environ: Mapping[str, str] | None = None,
+    today: date = TODAY,
 ) -> Declaration:
     """Run the program of `stack` on the catalogue in `fleet`."""
     recorder = _Recorder()
