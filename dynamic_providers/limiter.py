@@ -73,8 +73,7 @@ class HostLimiter:
 
     def acquire(self, endpoint: str) -> None:
         """Takes the endpoint's next slot and sleeps until it comes."""
-        now = self._clock()
-        slot, alert = self._take(endpoint, now)
+        slot, alert = self._take(endpoint)
         if alert:
             log.warning(
                 "calls queue: %s is asked more than %g times a second, half of its budget",
@@ -84,11 +83,13 @@ class HostLimiter:
         while (ahead := slot - self._clock()) > 0:
             self._sleep(ahead)
 
-    def _take(self, endpoint: str, now: float) -> tuple[float, bool]:
+    def _take(self, endpoint: str) -> tuple[float, bool]:
         name = hashlib.sha256(f"{self._boot}{endpoint}".encode()).hexdigest()[:32]
         descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Not before: who waited long for the lock would take the others' calls for a queue.
+            now = self._clock()
             slot, after, alert = next_slot(_read(descriptor), now, self._per_second)
             os.pwrite(descriptor, PACKED.pack(*after), 0)
         finally:
