@@ -6,6 +6,8 @@ They are in users' state and at their providers: a change here renames live obje
 import re
 from dataclasses import dataclass
 
+MAIN_BRANCH = "main"
+"""The branch that every database has, and at Neon every project."""
 LONGEST_ID = 40
 LONGEST_LABEL = 63
 LONGEST_STORAGE_USER = 64

@@ -146,7 +146,7 @@ class Limits(Entry):
     max_storage_mb: Count = 100
     """MB of data"""
     max_requests_per_day: Count = 10_000
-    """runs of `tenantry query` a day"""
+    """statements that its users run a day"""
 
 
 class DatabasePlan(Entry):

@@ -4,12 +4,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import date
 
 from catalogue.errors import Finding, did_you_mean, shown
-from catalogue.names import bucket_name
+from catalogue.names import MAIN_BRANCH, bucket_name
 from catalogue.placement import Placements
 from catalogue.plan import DatabasePlan, Plans, StoragePlan
 from catalogue.tenant import DatabaseSection, State, StorageSection, Tenant
-
-MAIN_BRANCH = "main"
 
 
 def tenant_findings(tenant: Tenant, plans: Plans, unsound_plans: Container[str] = ()) -> Iterator[Finding]:

@@ -48,6 +48,24 @@ SETTINGS: Mapping[str, Meaning] = {
     "timeweb:retrySeconds": Meaning("how long one call is repeated after faults that pass"),
     "timeweb:requestsPerSecond": Meaning("budget per endpoint, for all processes of a host"),
     "timeweb:defaultPreset": Meaning("preset of a plan that names no size"),
+    "neon:apiKey": Meaning("API key of Neon", "required by a plan of Neon"),
+    "neon:apiUrl": Meaning("Neon's API", "`https://console.neon.tech/api/v2`"),
+    "neon:orgId": Meaning("organization in which projects are made, where the key is a person's", "the key's own"),
+    "neon:sslmode": Meaning("transport security of every connection to a project", "`verify-full`"),
+    "neon:pollSeconds": Meaning("pause between two looks at an operation of a project", "1"),
+    "neon:deadlineSeconds": Meaning("how long the operations of a project may take", "600"),
+    "neon:requestsPerMinute": Meaning("budget of the account, for all processes of a host", "700"),
+    "digitalocean:token": Meaning("API token of DigitalOcean, the plugin's own setting", "required by a managed plan"),
+    "digitalocean:apiEndpoint": Meaning(
+        "DigitalOcean's API, the plugin's own setting", "`https://api.digitalocean.com`"
+    ),
+    "digitalocean:trustedSources": Meaning(
+        "addresses and networks that may connect to managed clusters, with commas between them",
+        "required by a managed plan",
+    ),
+    "platform:databaseUrl": Meaning(
+        "connection string of the platform database, in which every tenant is recorded", "none: nobody is recorded"
+    ),
     "s3:endpoint": Meaning("S3-compatible store of the plans of shape `s3`", "required by such a plan"),
     "s3:iamEndpoint": Meaning("its IAM API", "required by such a plan"),
     "s3:region": Meaning("its region", "`us-east-1`"),

@@ -93,17 +93,17 @@ class DatabaseOutput(_Output):
     """connections that the role may open"""
     backups: BackupOutput
     """what the provider's own schedule keeps"""
-    status: Literal["creating", "active", "suspended"] = "active"
+    status: Literal["creating", "active", "suspended"]
     """whether the tenant may log in"""
-    branch: str = "main"
+    branch: str
     """the branch that the URLs lead to"""
     branches: Mapping[str, BranchOutput] = {}
     """further branches, by name"""
     created_at: str | None = None
     """when the provider made it, as far as it tells"""
-    features: FeaturesOutput | None = None
+    features: FeaturesOutput
     """what the platform offers on the plan"""
-    sslmode: str = "require"
+    sslmode: str
     """how the server itself is to be reached"""
     ca: str | None = None
     """PEM of the authority that signed the server's certificate, where it is not a public one"""

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from billing.money import Money
-from catalogue.names import logical_name, login_name, owner_name
+from catalogue.names import MAIN_BRANCH, logical_name, login_name, owner_name
 from catalogue.placement import Placed
 from catalogue.plan import DatabasePlan
 from catalogue.tenant import Tenant
@@ -102,6 +102,7 @@ def database_outputs(
         "plan": args.plan.name,
         "provider": args.placed.provider,
         "status": "suspended" if args.blocked else "active",
+        "branch": MAIN_BRANCH,
         "features": features_output(args.plan),
         "mode": args.plan.mode,
         "region": args.placed.region,

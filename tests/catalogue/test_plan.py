@@ -194,7 +194,7 @@ REFUSED = {
     "an unknown provider": (
         "provider: timeweb",
         "provider: timweb",
-        f"{FREE}.provider: unknown provider 'timweb' (did you mean 'timeweb'?): use one of timeweb",
+        f"{FREE}.provider: unknown provider 'timweb' (did you mean 'timeweb'?): use one of timeweb, neon, digitalocean",
     ),
     "another provider's shape": (
         "shape: s3\n    provider: s3",

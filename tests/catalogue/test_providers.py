@@ -93,7 +93,7 @@ REFUSED = {
     "another region": (
         "{plan: neon-pro, region: aws-eu-central-1}",
         (
-            "tenants.yaml:5:33: tenants.acme.database.region: region is pinned to aws-us-east-1 in placements.yaml and "
+            "tenants.yaml:5:32: tenants.acme.database.region: region is pinned to aws-us-east-1 in placements.yaml and "
             "does not become aws-eu-central-1 in place: undo the edit, or ask for a move with `migrate: true`"
         ),
     ),

@@ -353,7 +353,7 @@ def test_every_slip_of_every_file_is_told_at_once_sorted_by_file_and_line(folder
     assert [(problem.file, problem.line, problem.path) for problem in folder.problems()] == [
         ("placements.yaml", 2, "tenants.gone"),
         ("placements.yaml", 3, "more"),
-        ("plans.yaml", 34, "database.timeweb-free.extensions[0]"),
+        ("plans.yaml", 41, "database.timeweb-free.extensions[0]"),
         ("prices.yaml", 11, "timeweb.databases[0].monthly"),
         ("tenants.yaml", 5, "tenants.acme.database.plan"),
         ("tenants.yaml", 7, "tenants.acme.colour"),

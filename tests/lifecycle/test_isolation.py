@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-from components.outputs import BackupOutput, DatabaseOutput, StorageOutput, TenantOutputs
+from components.outputs import BackupOutput, DatabaseOutput, FeaturesOutput, StorageOutput, TenantOutputs
 from dynamic_providers.admin_password import derive_admin_password
 from dynamic_providers.postgres.urls import database_url
 from lifecycle.isolation import Certificate, Probe, certify, pairs, probe_database, probe_storage, s3_outcome
@@ -132,6 +132,10 @@ class Cluster:
             password=password,
             database_url=url,
             direct_url=url,
+            status="active",
+            branch="main",
+            features=FeaturesOutput(real_time=True, branches=True, api_generation=True),
+            sslmode="disable",
         )
         return found.model_copy(update=changes)
 
