@@ -3,8 +3,9 @@
 import json
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from psycopg import sql
 from sandbox.database_contents import ensure
 from sandbox.postgres import HOST, Binaries, PostgresServer, PostgresServerError
 from sandbox.simulators.server import PortTakenError, bind
-from sandbox.simulators.timeweb.servers import Address, Contents
+from sandbox.simulators.servers import Address, Contents
 
 HOST_NAME = "localhost"
 _NOTES = "cluster.json"
-_PORTS_TRIED = 1000
+PORTS_TRIED = 1000
 # A major version that is not installed here is played by the nearest one that is.
 _BUILDS: Mapping[str, tuple[str, ...]] = {
     "postgres14": ("system15", "pixeltable16", "embedded"),
@@ -34,6 +35,7 @@ class _Slot:
     """One cluster's server: where it is, and what is known about it since this process began."""
 
     folder: Path
+    build: str
     server: PostgresServer
     port: int
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -60,23 +62,28 @@ class PostgresServers:
         self._closing = False
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="cluster")
 
-    def launch(self, cluster_id: int, engine: str, contents: Contents) -> None:
-        """Begin to start the server and put the contents in; returns at once."""
+    def launch(self, cluster_id: int, engine: str, contents: Contents, *, copy_of: int | None = None) -> None:
+        """Begin to start the server and put the contents in, into a new one after another's data; returns at once."""
         if engine not in _BUILDS:
             return
         with self._lock:
             try:
-                slot = self._slots.get(cluster_id) or self._slot(cluster_id, engine)
+                source = None if copy_of is None else self._slot(copy_of, _build(engine))
+                slot = self._slot(cluster_id, source.build if source else _build(engine))
             except (PostgresServerError, PortTakenError) as error:
                 self._unprepared[cluster_id] = str(error)
                 return
-            self._slots[cluster_id] = slot
-        self._workers.submit(self._start, slot, contents)
+        self._workers.submit(self._start, slot, contents, source)
+
+    def place(self, cluster_id: int) -> Address | None:
+        """Where the server answers or is going to."""
+        slot = self._slots.get(cluster_id)
+        return Address(HOST_NAME, HOST, slot.port) if slot else None
 
     def address(self, cluster_id: int) -> Address | None:
         """Where the server answers, or None while it does not."""
         slot = self._slots.get(cluster_id)
-        return Address(HOST_NAME, HOST, slot.port) if slot and slot.running else None
+        return self.place(cluster_id) if slot and slot.running else None
 
     def failure(self, cluster_id: int) -> str | None:
         """Why the server could not be started, if so."""
@@ -101,33 +108,33 @@ class PostgresServers:
     def ensure(self, cluster_id: int, contents: Contents) -> None:
         """Make the databases and logins be there as given."""
         if slot := self._slots.get(cluster_id):
-            with slot.lock, self._superuser(slot) as connection:
+            with self._awake(slot), self._superuser(slot) as connection:
                 ensure(connection, contents, slot.passwords)
 
     def drop_database(self, cluster_id: int, name: str) -> None:
         """Drop a database with its sessions."""
         if slot := self._slots.get(cluster_id):
-            with slot.lock:
+            with self._awake(slot):
                 slot.server.drop_database(name)
 
     def drop_admin(self, cluster_id: int, login: str) -> None:
         """Drop a login; what it owned goes to the superuser."""
         if slot := self._slots.get(cluster_id):
-            with slot.lock:
+            with self._awake(slot):
                 slot.server.drop_admin(login)
                 slot.passwords.pop(login, None)
 
     def rename_database(self, cluster_id: int, name: str, new_name: str) -> None:
         """Rename a database, ending its sessions."""
         if slot := self._slots.get(cluster_id):
-            with slot.lock, self._superuser(slot) as connection:
+            with self._awake(slot), self._superuser(slot) as connection:
                 connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
                 self._rename(connection, "DATABASE", name, new_name)
 
     def rename_admin(self, cluster_id: int, login: str, new_login: str) -> None:
         """Rename a login; its password is set again at the next change."""
         if slot := self._slots.get(cluster_id):
-            with slot.lock, self._superuser(slot) as connection:
+            with self._awake(slot), self._superuser(slot) as connection:
                 self._rename(connection, "ROLE", login, new_login)
                 slot.passwords.pop(login, None)
 
@@ -148,11 +155,13 @@ class PostgresServers:
     def _superuser(slot: _Slot) -> psycopg.Connection:
         return psycopg.connect(slot.server.superuser_dsn, autocommit=True)
 
-    def _start(self, slot: _Slot, contents: Contents) -> None:
+    def _start(self, slot: _Slot, contents: Contents, source: _Slot | None) -> None:
         with slot.lock:
             if slot.removed or self._closing:
                 return
             try:
+                if source is not None and not slot.server.data.exists():
+                    self._copy(source, slot)
                 slot.server.start(slot.port)
                 with self._superuser(slot) as connection:
                     ensure(connection, contents, slot.passwords)
@@ -162,6 +171,23 @@ class PostgresServers:
                 slot.failure = None
                 slot.running = True
 
+    def _copy(self, source: _Slot, slot: _Slot) -> None:
+        with self._awake(source):
+            slot.server.copy_data_of(source.server)
+
+    @staticmethod
+    @contextmanager
+    def _awake(slot: _Slot) -> Iterator[None]:
+        """The slot locked and its server running; one that was halted ends again afterwards."""
+        with slot.lock:
+            if not slot.running:
+                slot.server.start(slot.port)
+            try:
+                yield
+            finally:
+                if not slot.running:
+                    slot.server.stop()
+
     @staticmethod
     def _clear_away(slot: _Slot) -> None:
         with slot.lock:
@@ -169,22 +195,25 @@ class PostgresServers:
             slot.server.stop()
             shutil.rmtree(slot.folder, ignore_errors=True)
 
-    def _slot(self, cluster_id: int, engine: str) -> _Slot:
+    def _slot(self, cluster_id: int, build: str) -> _Slot:
+        if known_slot := self._slots.get(cluster_id):
+            return known_slot
         folder = self._folder / str(cluster_id)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         notes = folder / _NOTES
         known = json.loads(notes.read_text()) if notes.exists() else {}
-        build: str = known.get("build") or _build(engine)
+        build = known.get("build", build)
         server = PostgresServer(folder, Binaries.find(build), durable=False)
         # A server that outlived its supervisor still holds its port.
         port = server.port or self._free_port(known.get("port", 0))
         notes.write_text(json.dumps({"build": build, "port": port}))
-        return _Slot(folder, server, port)
+        slot = self._slots[cluster_id] = _Slot(folder, build, server, port)
+        return slot
 
     def _free_port(self, wanted: int) -> int:
         taken = {slot.port for slot in self._slots.values()}
         first = self._first_port
-        for port in (*([wanted] if wanted else []), *range(first, first + (_PORTS_TRIED if first else 1))):
+        for port in (*([wanted] if wanted else []), *range(first, first + (PORTS_TRIED if first else 1))):
             if port not in taken and (found := _probe(port)):
                 return found
         raise PortTakenError(f"no free port for a database from {first} up")

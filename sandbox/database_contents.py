@@ -5,7 +5,7 @@ from collections.abc import MutableMapping
 import psycopg
 from psycopg import sql
 
-from sandbox.simulators.timeweb.servers import AdminWanted, Contents
+from sandbox.simulators.servers import AdminWanted, Contents
 
 # Owns every database that has no owner of the customer's; the document calls that `owner_id: null`.
 CLUSTER_OWNER = "cluster_owner"
@@ -21,6 +21,11 @@ def ensure(connection: psycopg.Connection, contents: Contents, passwords: Mutabl
     roles = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
     if CLUSTER_OWNER not in roles:
         _run(connection, "CREATE ROLE {} NOLOGIN", CLUSTER_OWNER)
+    for group, wider in contents.groups.items():
+        if group not in roles:
+            _run(connection, "CREATE ROLE {} NOLOGIN", group)
+            for each in wider:
+                _run(connection, "GRANT {} TO {}", each, group)
     for admin in contents.admins:
         _ensure_login(connection, admin, passwords, exists=admin.login in roles)
     owners: dict[str, str] = dict(
@@ -40,10 +45,12 @@ def _ensure_login(
     connection: psycopg.Connection, admin: AdminWanted, passwords: MutableMapping[str, str], *, exists: bool
 ) -> None:
     if not exists:
-        _run(connection, "CREATE ROLE {} LOGIN NOSUPERUSER", admin.login)
-    attributes = f"{'' if admin.create_database else 'NO'}CREATEDB {'' if admin.create_role else 'NO'}CREATEROLE"
-    _run(connection, f"ALTER ROLE {{}} {attributes}", admin.login)
-    if passwords.get(admin.login) != admin.password:
+        _run(connection, f"CREATE ROLE {{}} {'' if admin.log_in else 'NO'}LOGIN NOSUPERUSER", admin.login)
+        for group in admin.groups:
+            _run(connection, "GRANT {} TO {}", group, admin.login)
+    rights = f"{'' if admin.create_database else 'NO'}CREATEDB {'' if admin.create_role else 'NO'}CREATEROLE"
+    _run(connection, " ".join(("ALTER ROLE {}", rights, *admin.attributes)), admin.login)
+    if admin.log_in and passwords.get(admin.login) != admin.password:
         encrypted = connection.pgconn.encrypt_password(admin.password.encode(), admin.login.encode(), b"scram-sha-256")
         connection.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(admin.login), sql.Literal(encrypted.decode()))

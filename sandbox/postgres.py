@@ -127,6 +127,23 @@ class PostgresServer:
                 return
         raise PostgresServerError(f"PostgreSQL in {self.folder} does not stop (process {pid})")
 
+    def copy_data_of(self, source: "PostgresServer") -> None:
+        """Takes over, as its own, the data a running server of the same build holds at this moment, passwords included.
+
+        Raises:
+            PostgresServerError: the copy failed; this server then has no data.
+
+        """
+        fresh = self._emptied()
+        options = [f"--pgdata={fresh}", "--checkpoint=fast", "--wal-method=stream", "--no-sync", "--no-password"]
+        address = [f"--host={HOST}", f"--port={source.port}", f"--username={SUPERUSER}"]
+        password = source._password_file.read_text()  # noqa: SLF001 - another server of this class
+        self._write_password(password)
+        done = self._popen("pg_basebackup", *address, *options, PGPASSWORD=password)
+        if done.wait() != 0:
+            raise PostgresServerError(f"{source.folder} could not be copied to {self.folder}: {self._last_words()}")
+        fresh.rename(self.data)
+
     def create_admin(self, login: str, password: str, *, privileges: Collection[str] = ADMIN_PRIVILEGES) -> None:
         """Makes a cluster's admin as the vendors do: no superuser; CREATEDB and CREATEROLE if among `privileges`."""
         attributes = " ".join(name for name in ADMIN_PRIVILEGES if name in privileges)
@@ -188,25 +205,37 @@ class PostgresServer:
         return make_conninfo(host=HOST, port=port, user=SUPERUSER, password=password, dbname=database)
 
     def _initialise(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._account.user:
-            self._give_to(self._account.user)
         if self.data.exists():
+            self._prepare_folder()
             self._remove_foreign_pid_file()
             return
-        fresh = self.folder / "data.new"  # renamed when complete: a killed initdb leaves no half data folder
-        shutil.rmtree(fresh, ignore_errors=True)
-        self._password_file.unlink(missing_ok=True)
-        self._password_file.touch(mode=0o600)
-        self._password_file.write_text(secrets.token_hex(16))
-        if self._account.user:
-            shutil.chown(self._password_file, self._account.user)
+        fresh = self._emptied()
+        self._write_password(secrets.token_hex(16))
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
         folders = [f"--pgdata={fresh}", f"--pwfile={self._password_file}"]
         done = self._popen("initdb", f"--username={SUPERUSER}", *folders, *options)
         if done.wait() != 0:
             raise PostgresServerError(f"initdb failed in {self.folder}: {self._last_words()}")
         fresh.rename(self.data)
+
+    def _prepare_folder(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._account.user:
+            self._give_to(self._account.user)
+
+    def _emptied(self) -> Path:
+        """Where new data are put, to be renamed when complete: a killed program leaves no half data folder."""
+        self._prepare_folder()
+        fresh = self.folder / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        return fresh
+
+    def _write_password(self, password: str) -> None:
+        self._password_file.unlink(missing_ok=True)
+        self._password_file.touch(mode=0o600)
+        self._password_file.write_text(password)
+        if self._account.user:
+            shutil.chown(self._password_file, self._account.user)
 
     def _give_to(self, user: str) -> None:
         if closed := _closed_to_others(self.folder.parent):
@@ -234,7 +263,7 @@ class PostgresServer:
             self.stop()
         return process.poll() is None
 
-    def _popen(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _popen(self, program: str, *arguments: str, **environ: str) -> subprocess.Popen[bytes]:
         user = self._account.user
         with self.log.open("ab") as log:
             return subprocess.Popen(
@@ -244,7 +273,7 @@ class PostgresServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C in the terminal is for us to answer, by stop()
                 cwd=self.folder,
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", **environ},
                 user=user,
                 group=pwd.getpwnam(user).pw_gid if user else None,
                 extra_groups=[] if user else None,

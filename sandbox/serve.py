@@ -16,8 +16,8 @@ from sandbox.folder import OFFSITE_BUCKET, Description, Layout
 from sandbox.ports import Ports
 from sandbox.s3 import S3Server
 from sandbox.simulators.server import PortTakenError
+from sandbox.simulators.servers import NoServers
 from sandbox.simulators.timeweb.serve import serve
-from sandbox.simulators.timeweb.servers import NoServers
 from sandbox.simulators.timeweb.state import Delays
 from sandbox.simulators.timeweb.storage import Login
 from sandbox.tuning import Tuning

@@ -11,8 +11,8 @@ import pytest
 
 from sandbox.s3 import S3Server
 from sandbox.simulators.clock import MovableClock
+from sandbox.simulators.servers import NoServers
 from sandbox.simulators.timeweb.serve import RunningTimeweb, serve
-from sandbox.simulators.timeweb.servers import NoServers
 from sandbox.simulators.timeweb.state import Delays
 from sandbox.start import ANY_PORTS, environment, start, stop
 

@@ -1,4 +1,4 @@
-"""Rate limits as vendors keep them: so many requests in any one second, counted per endpoint."""
+"""Rate limits as vendors keep them: so many requests in any one second or minute, counted per endpoint or key."""
 
 import threading
 from collections import defaultdict, deque
@@ -8,11 +8,12 @@ WINDOW_SECONDS = 1.0
 
 
 class SlidingWindow:
-    """At most `limit` requests per key in any second; the clock gives seconds."""
+    """At most `limit` requests per key in any `seconds`; the clock gives seconds."""
 
-    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+    def __init__(self, limit: int, clock: Callable[[], float], seconds: float = WINDOW_SECONDS) -> None:
         self._limit = limit
         self._clock = clock
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._seen: defaultdict[str, deque[float]] = defaultdict(deque)
 
@@ -21,7 +22,7 @@ class SlidingWindow:
         with self._lock:
             now = self._clock()
             seen = self._seen[key]
-            while seen and seen[0] <= now - WINDOW_SECONDS:
+            while seen and seen[0] <= now - self._seconds:
                 seen.popleft()
             if len(seen) >= self._limit:
                 return False

@@ -14,8 +14,8 @@ from referencing.jsonschema import DRAFT4
 
 from sandbox.s3 import S3Server
 from sandbox.simulators.clock import MovableClock
+from sandbox.simulators.servers import NoServers
 from sandbox.simulators.timeweb.serve import RunningTimeweb, serve
-from sandbox.simulators.timeweb.servers import NoServers
 from sandbox.simulators.timeweb.storage import NoStorage
 from sandbox.simulators.timeweb.urls import OPERATIONS, UNDOCUMENTED
 

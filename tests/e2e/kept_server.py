@@ -7,7 +7,7 @@ from psycopg import sql
 
 from sandbox.database_contents import ensure
 from sandbox.postgres import HOST, SUPERUSER, PostgresServer
-from sandbox.simulators.timeweb.servers import Address, Contents
+from sandbox.simulators.servers import Address, Contents
 
 
 class KeptServer:
@@ -45,10 +45,14 @@ class KeptServer:
         """Logins and owners of tenants."""
         return {role for role in self._server.roles() if role.startswith("c_")}
 
-    def launch(self, cluster_id: int, engine: str, contents: Contents) -> None:  # noqa: ARG002 - one build for all
+    def launch(self, cluster_id: int, engine: str, contents: Contents, *, copy_of: int | None = None) -> None:  # noqa: ARG002 - one build for all
         """Serve this cluster from now on."""
         self.ensure(cluster_id, contents)
         self._cluster = cluster_id
+
+    def place(self, cluster_id: int) -> Address | None:
+        """Where it answers."""
+        return self.address(cluster_id)
 
     def address(self, cluster_id: int) -> Address | None:
         """Where the cluster answers that was launched last."""

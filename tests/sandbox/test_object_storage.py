@@ -13,8 +13,8 @@ from mypy_boto3_iam import IAMClient
 from mypy_boto3_s3 import S3Client
 
 from sandbox.s3 import REGION, S3Server
+from sandbox.simulators.servers import NoServers
 from sandbox.simulators.timeweb.serve import RunningTimeweb, serve
-from sandbox.simulators.timeweb.servers import NoServers
 from sandbox.simulators.timeweb.storage import Login
 
 POLICY = "iam-user-policy"

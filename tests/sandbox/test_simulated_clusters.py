@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from sandbox.cluster_servers import PostgresServers, stop_orphans
+from sandbox.simulators.servers import Contents
 from sandbox.simulators.timeweb.serve import RunningTimeweb, serve
-from sandbox.simulators.timeweb.servers import Contents
 from sandbox.simulators.timeweb.state import Delays
 from sandbox.simulators.timeweb.storage import NoStorage
 

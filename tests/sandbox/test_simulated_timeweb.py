@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.s3 import S3Server
 from sandbox.simulators.clock import MovableClock
+from sandbox.simulators.servers import NoServers
 from sandbox.simulators.timeweb.serve import RunningTimeweb, serve
-from sandbox.simulators.timeweb.servers import NoServers
 from sandbox.simulators.timeweb.storage import NoStorage
 
 Json = dict[str, Any]

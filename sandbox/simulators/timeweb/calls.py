@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sandbox.faults import Fault
+from sandbox.simulators.bodies import Body, BodyError, parse
 from sandbox.simulators.timeweb.clusters import Fate
 from sandbox.simulators.timeweb.errors import BadRequestError
 from sandbox.simulators.timeweb.presets import DATABASE_PRESETS
-from sandbox.simulators.timeweb.schemas import Body, parse
 from sandbox.simulators.timeweb.views import Json
 
 B = TypeVar("B", bound=Body)
@@ -41,7 +41,10 @@ class Call:
 
     def body(self, model: type[B]) -> B:
         """The body as a typed value, or the vendor's refusal."""
-        return parse(model, self.raw)
+        try:
+            return parse(model, self.raw)
+        except BodyError as error:
+            raise BadRequestError(str(error)) from error
 
     def queried_number(self, name: str) -> int | None:
         """A query parameter that is an integer, if given."""

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from uuid import uuid4
 
+from sandbox.simulators.servers import AdminWanted, Contents
 from sandbox.simulators.timeweb.errors import BadRequestError, NotFoundError
 from sandbox.simulators.timeweb.presets import (
     CONFIGURATORS,
@@ -14,7 +15,6 @@ from sandbox.simulators.timeweb.presets import (
 )
 from sandbox.simulators.timeweb.records import Admin, Cluster, Instance, Status
 from sandbox.simulators.timeweb.schemas import ClusterAction, Configuration, CreateCluster, Sized, UpdateCluster
-from sandbox.simulators.timeweb.servers import AdminWanted, Contents
 from sandbox.simulators.timeweb.state import State
 
 DEFAULT_LOGIN = "gen_user"

@@ -1,10 +1,10 @@
 """The request bodies the document allows; anything else in a body, or of another type, is refused."""
 
-import json
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
+from sandbox.simulators.bodies import Body
 from sandbox.simulators.timeweb.errors import BadRequestError
 from sandbox.simulators.timeweb.records import AutoBackups, Interval, Visibility
 
@@ -44,36 +44,6 @@ Privilege = Literal[
     "CREATEDB",
     "CREATEROLE",
 ]
-
-
-class Body(BaseModel):
-    """A request body: frozen, strict about types, closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-B = TypeVar("B", bound=Body)
-
-
-def parse(model: type[B], body: bytes) -> B:
-    """The body as a typed value, or BadRequestError naming every field that is wrong."""
-    try:
-        value = model.model_validate_json(body)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)
-        )
-        raise BadRequestError(problems) from error
-    if _has_null(json.loads(body)):
-        raise BadRequestError("no field may be null; leave it out")
-    return value
-
-
-def _has_null(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(_has_null(item) for item in value.values())
-    return value is None or (isinstance(value, list) and any(_has_null(item) for item in value))
 
 
 class Configuration(Body):

@@ -9,9 +9,9 @@ from sandbox.faults import FaultBox, fault
 from sandbox.simulators.objects import Database
 from sandbox.simulators.request_log import Entry, RequestLog
 from sandbox.simulators.server import AppServer, serve_app
+from sandbox.simulators.servers import ClusterServers
 from sandbox.simulators.timeweb import clusters
 from sandbox.simulators.timeweb.app import REQUESTS_PER_SECOND, create_app
-from sandbox.simulators.timeweb.servers import ClusterServers
 from sandbox.simulators.timeweb.state import Delays, State
 from sandbox.simulators.timeweb.storage import StorageBackend
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sandbox.simulators.objects import Database, Table
+from sandbox.simulators.servers import ClusterServers
 from sandbox.simulators.timeweb.records import Account, Admin, Backup, Bucket, Cluster, Instance, StorageUser
-from sandbox.simulators.timeweb.servers import ClusterServers
 from sandbox.simulators.timeweb.storage import Login, StorageBackend
 
 SIGNER = "account"

@@ -17,8 +17,8 @@ import pytest
 from dynamic_providers.errors import ProviderError
 from sandbox.faults import FOREVER, SWITCHES, Fault, Switch, fault
 from sandbox.s3 import S3Server
+from sandbox.simulators.servers import NoServers
 from sandbox.simulators.timeweb.serve import serve
-from sandbox.simulators.timeweb.servers import NoServers
 from sandbox.simulators.timeweb.state import Delays
 from tests.conftest import TOKEN
 from tests.dynamic_providers.timeweb.lives import AMPLE, KINDS, PHASES, Kind, Place, Step, converge, lead, steps, until

@@ -1,7 +1,7 @@
-"""The databases behind simulated clusters: what the rules ask of them, and a stand-in that keeps none."""
+"""The databases behind a vendor's simulated clusters: what its rules ask of them, and a stand-in that keeps none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -16,7 +16,10 @@ class Address:
 
 @dataclass(frozen=True)
 class AdminWanted:
-    """A login as it should be on the server: privileges by database name, and whether they hold in all databases."""
+    """A login as it should be on the server: privileges by database name, and whether they hold in all databases.
+
+    `attributes` are further ones of PostgreSQL, such as BYPASSRLS; `groups` are the vendor's roles it is a member of.
+    """
 
     login: str
     password: str
@@ -24,14 +27,21 @@ class AdminWanted:
     create_role: bool
     everywhere: bool
     privileges: Mapping[str, frozenset[str]]
+    log_in: bool = True
+    attributes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a server should hold: databases (name → owner's login or None) and logins."""
+    """What a server should hold: databases (name → owner's login or None), logins, and groups of the vendor's own.
+
+    A group is a role that nobody logs in as, with the roles it is a member of.
+    """
 
     databases: Mapping[str, str | None]
     admins: tuple[AdminWanted, ...]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class ClusterServers(Protocol):
@@ -41,8 +51,14 @@ class ClusterServers(Protocol):
     def hold_data(self) -> bool:
         """Whether there is data in them that a restore would have to bring back."""
 
-    def launch(self, cluster_id: int, engine: str, contents: Contents) -> None:
-        """Begin to start the server and put the contents in; returns at once. Also resumes one that exists."""
+    def launch(self, cluster_id: int, engine: str, contents: Contents, *, copy_of: int | None = None) -> None:
+        """Begin to start the server and put the contents in; returns at once. Also resumes one that exists.
+
+        A new one begins with the data that another cluster's server holds, if `copy_of` names it.
+        """
+
+    def place(self, cluster_id: int) -> Address | None:
+        """Where it answers or is going to; None where it was never launched, or could not be."""
 
     def address(self, cluster_id: int) -> Address | None:
         """Where it answers, or None while it does not."""
@@ -80,12 +96,16 @@ class NoServers:
 
     hold_data = False
 
-    def launch(self, cluster_id: int, engine: str, contents: Contents) -> None:
+    def launch(self, cluster_id: int, engine: str, contents: Contents, *, copy_of: int | None = None) -> None:
         """Nothing to start."""
 
-    def address(self, cluster_id: int) -> Address | None:  # noqa: ARG002 - one address serves all
+    def place(self, cluster_id: int) -> Address | None:  # noqa: ARG002 - one address serves all
         """The address of nothing."""
         return Address("localhost", "127.0.0.1", 5432)
+
+    def address(self, cluster_id: int) -> Address | None:
+        """The address of nothing."""
+        return self.place(cluster_id)
 
     def failure(self, cluster_id: int) -> str | None:
         """Nothing can fail."""
