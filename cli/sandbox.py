@@ -37,13 +37,12 @@ def start(
     *,
     port: Annotated[
         int,
-        typer.Option(envvar="TENANTRY_SANDBOX_PORT", help="First port; 0 takes any free ones.", min=0, max=65000),
+        typer.Option(envvar="TENANTRY_SANDBOX_PORT", help="First port; 0 takes any free ones.", min=0, max=60000),
     ] = DEFAULT_PORTS.simulator,
     as_json: options.Json = False,
 ) -> None:
-    """Start the provider's simulator, the S3 server and, for each cluster that is made, a PostgreSQL server."""
-    ports = Ports(port, port + 1, port + 9) if port else Ports(0, 0, 0)
-    running = start_sandbox(folder, ports, fleet_source=EXAMPLE)
+    """Start the providers' simulators, the S3 server and, for each cluster or branch made, a PostgreSQL server."""
+    running = start_sandbox(folder, Ports.from_first(port), fleet_source=EXAMPLE)
     fleet = load_fleet(folder / "fleet", require_placed=False)
     write_placements(folder / "fleet" / "placements.yaml", place(fleet.tenants, fleet.plans, fleet.placements))
     if pulumi_cli.PulumiCli.available():
@@ -91,16 +90,17 @@ def faults(
     times: Annotated[int, typer.Option(help="How many requests are struck; 0 until cleared.", min=0)] = 1,
     method: Annotated[str | None, typer.Option(help="Only requests of this method.")] = None,
     path: Annotated[str | None, typer.Option(help="Only requests whose path matches this expression.")] = None,
+    simulator: Annotated[str, typer.Option(help="Whose simulator is struck: timeweb or neon.")] = "timeweb",
     clear: Annotated[bool, typer.Option("--clear", help="Switch all faults off.")] = False,
 ) -> None:
-    """Switch documented incidents of the provider on and off."""
+    """Switch documented incidents of a provider on and off."""
     if not names and not clear:
         table("", ("fault", "incident"), [(switch.name, switch.incident) for switch in SWITCHES.values()])
         return
     if clear:
         clear_faults(folder)
     for name in names or ():
-        switch_on(folder, name, times=times, method=method, path=path)
+        switch_on(folder, name, times=times, method=method, path=path, simulator=simulator)
     say("faults are off" if clear and not names else f"on: {', '.join(names or ())}")
 
 

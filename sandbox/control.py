@@ -1,30 +1,43 @@
-"""Switching a running sandbox's faults on and off, through the simulator's control address."""
+"""Switching a running sandbox's faults on and off, through the simulators' control addresses."""
 
 from pathlib import Path
 
 import httpx
 
 from sandbox.faults import SWITCHES
-from sandbox.start import SandboxError, environment
+from sandbox.folder import SERVER_FOLDERS
+from sandbox.start import SandboxError, addresses
 
 
-def switch_on(folder: Path, name: str, *, times: int, method: str | None = None, path: str | None = None) -> None:
-    """Let a fault strike the next `times` matching requests (0: until cleared). Raises SandboxError."""
+def switch_on(
+    folder: Path,
+    name: str,
+    *,
+    times: int,
+    method: str | None = None,
+    path: str | None = None,
+    simulator: str = "timeweb",
+) -> None:
+    """Let a fault strike the next `times` matching requests to a simulator (0: until cleared). Raises SandboxError."""
     if name not in SWITCHES:
         raise SandboxError(f"there is no fault '{name}': `tenantry sandbox faults` lists them")
+    if simulator not in SERVER_FOLDERS:
+        raise SandboxError(f"there is no simulator '{simulator}': there are {', '.join(SERVER_FOLDERS)}")
     wanted = {"name": name, "times": times, "method": method, "path": path}
-    _control(folder, "POST", {key: value for key, value in wanted.items() if value is not None})
+    given = {key: value for key, value in wanted.items() if value is not None}
+    _control(addresses(folder)[simulator], "POST", given)
 
 
 def clear_faults(folder: Path) -> None:
-    """Switch all faults off. Raises SandboxError."""
-    _control(folder, "DELETE", None)
+    """Switch all faults of all simulators off. Raises SandboxError."""
+    urls = addresses(folder)
+    for simulator in SERVER_FOLDERS:
+        _control(urls[simulator], "DELETE", None)
 
 
-def _control(folder: Path, method: str, body: dict[str, object] | None) -> None:
-    address = f"{environment(folder)['TIMEWEB_API_URL']}/_sandbox/faults"
+def _control(url: str, method: str, body: dict[str, object] | None) -> None:
     try:
-        answer = httpx.request(method, address, json=body)
+        answer = httpx.request(method, f"{url}/_sandbox/faults", json=body)
     except httpx.TransportError as error:
         raise SandboxError("the sandbox does not answer: start it with `tenantry sandbox start`") from error
     if answer.is_error:

@@ -54,6 +54,9 @@ class Fault:
 _CLUSTERS = r"^/api/v1/(databases|dbs)$"
 _ONE_OBJECT = r"^/api/v[12]/(databases|dbs|storages/buckets|storages/users)/[^/]+$"
 _ANY_OBJECT = _ONE_OBJECT.removesuffix("$") + r"(/(instances|admins)/[^/]+)?$"
+_PROJECTS = r"^/api/v2/projects"
+_ONE_PROJECT = _PROJECTS + r"/[^/]+$"
+_OPERATION = _PROJECTS + r"/[^/]+/operations/[^/]+$"
 
 SWITCHES: Mapping[str, Switch] = {
     switch.name: switch
@@ -96,7 +99,42 @@ SWITCHES: Mapping[str, Switch] = {
             path=_CLUSTERS,
         ),
         Switch("failed-state", "a cluster that ends in `error`", "rule", method="POST", path=_CLUSTERS),
-        Switch("gone", "an object removed behind our back just before it was asked for", "rule", path=_ANY_OBJECT),
+        Switch(
+            "gone",
+            "an object removed behind our back just before it was asked for",
+            "rule",
+            path=f"{_ANY_OBJECT}|{_ONE_PROJECT}",
+        ),
+        Switch(
+            "operation-forbidden",
+            "403 while an operation of a Neon project is polled, though the key may see it",
+            "instead",
+            403,
+            "Forbidden",
+            method="GET",
+            path=_OPERATION,
+        ),
+        Switch(
+            "operation-stuck",
+            "a change of a Neon project whose last operation never ends",
+            "rule",
+            method="POST",
+            path=_PROJECTS,
+        ),
+        Switch(
+            "operation-failed",
+            "a change of a Neon project whose last operation fails",
+            "rule",
+            method="POST",
+            path=_PROJECTS,
+        ),
+        Switch(
+            "deleted-still-answers",
+            "a deleted Neon project that is still shown, since it can be recovered",
+            "rule",
+            method="GET",
+            path=_ONE_PROJECT,
+        ),
     )
 }
 

@@ -17,6 +17,8 @@ from sandbox.simulators.timeweb.state import new_access_key, new_secret_key
 # Of the object store.
 REGION = "ru-1"
 OFFSITE_BUCKET = "tenantry-offsite"
+# Who has real database servers behind its simulator, and the folder they lie in, one folder a server.
+SERVER_FOLDERS: Mapping[str, str] = {"timeweb": "clusters", "neon": "neon"}
 _LOCK_ATTEMPTS = 20
 _LOCK_PAUSE = 0.05
 
@@ -26,6 +28,7 @@ class Secrets:
     """Random values of one sandbox; they stay the same when it is started again."""
 
     token: str
+    neon_key: str
     admin_secret: str
     s3_access_key: str
     s3_secret_key: str
@@ -36,17 +39,16 @@ class Secrets:
     def fresh(cls) -> Self:
         """New random values."""
         keys = (new_access_key(), new_secret_key(), new_access_key(), new_secret_key())
-        return cls(secrets.token_hex(24), secrets.token_hex(32), *keys)
+        return cls(secrets.token_hex(24), secrets.token_hex(24), secrets.token_hex(32), *keys)
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the supervisor wrote when it was ready: its process, the time it started, and where its servers are."""
+    """What the supervisor wrote when it was ready: its process, the time it started, and its servers' URLs by name."""
 
     pid: int
     started: float
-    simulator: str
-    storage: str
+    urls: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,9 @@ class Layout:
 
     root: Path
 
-    @property
-    def clusters(self) -> Path:
-        """A folder per simulated database cluster."""
-        return self.root / "clusters"
+    def servers(self, vendor: str) -> Path:
+        """A folder per database server behind this vendor's simulator."""
+        return self.root / SERVER_FOLDERS[vendor]
 
     @property
     def fleet(self) -> Path:
@@ -106,7 +107,7 @@ class Layout:
             raise SandboxError(f"{self.root} holds other files; give the sandbox a folder of its own")
         # Where PostgreSQL has to run as another user, that user must be able to pass through.
         mode = 0o711 if Account.detect().user else 0o700
-        for folder in (self.root, self.clusters):
+        for folder in (self.root, *map(self.servers, SERVER_FOLDERS)):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(mode)
         for folder in (self.pulumi, self.rate):
@@ -132,10 +133,10 @@ class Layout:
         write_private(self.description_file, asdict(description))
 
     def description(self) -> Description | None:
-        """What the last supervisor that became ready wrote, if any."""
+        """What the last supervisor that became ready wrote, if any; nothing if it was of an earlier version."""
         try:
             return Description(**json.loads(self.description_file.read_text()))
-        except FileNotFoundError:
+        except (FileNotFoundError, TypeError):
             return None
 
     def lock(self) -> IO[str]:

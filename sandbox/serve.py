@@ -1,23 +1,26 @@
 """The supervisor, `python -m sandbox.serve FOLDER …`: one process that runs the whole sandbox until told to end."""
 
 import argparse
+import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.cluster_servers import PostgresServers
+from sandbox.cluster_servers import PORTS_TRIED, PostgresServers
 from sandbox.errors import SandboxError
-from sandbox.folder import OFFSITE_BUCKET, Description, Layout
+from sandbox.folder import OFFSITE_BUCKET, SERVER_FOLDERS, Description, Layout, Secrets
 from sandbox.ports import Ports
 from sandbox.s3 import S3Server
+from sandbox.simulators.neon import serve as neon
 from sandbox.simulators.server import PortTakenError
-from sandbox.simulators.servers import NoServers
-from sandbox.simulators.timeweb.serve import serve
+from sandbox.simulators.servers import ClusterServers, NoServers
+from sandbox.simulators.timeweb import serve as timeweb
 from sandbox.simulators.timeweb.state import Delays
 from sandbox.simulators.timeweb.storage import Login
 from sandbox.tuning import Tuning
@@ -26,32 +29,78 @@ CHANGE_SECONDS = 0.3
 _ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+@dataclass(frozen=True)
+class Site:
+    """What the servers of one sandbox are made from."""
+
+    layout: Layout
+    secrets: Secrets
+    ports: Ports
+    tuning: Tuning
+    storage: S3Server
+
+    def servers(self, vendor: str) -> ClusterServers:
+        """The database servers behind this vendor's simulator, on a range of ports of their own."""
+        if not self.tuning.databases:
+            return NoServers()
+        first = self.ports.database
+        nth = list(SERVER_FOLDERS).index(vendor)
+        return PostgresServers(self.layout.servers(vendor), first and first + nth * PORTS_TRIED)
+
+
+@contextmanager
+def _timeweb(site: Site) -> Iterator[str]:
+    tuning = site.tuning
+    running = timeweb.serve(
+        site.layout.root,
+        token=site.secrets.token,
+        servers=site.servers("timeweb"),
+        storage=site.storage.timeweb,
+        port=site.ports.simulator,
+        delays=Delays(start=tuning.cluster_seconds, resize=CHANGE_SECONDS, power=CHANGE_SECONDS),
+        requests_per_second=tuning.requests_per_second,
+    )
+    try:
+        yield running.url
+    finally:
+        running.stop()
+
+
+@contextmanager
+def _neon(site: Site) -> Iterator[str]:
+    running = neon.serve(
+        site.layout.root,
+        key=site.secrets.neon_key,
+        servers=site.servers("neon"),
+        port=site.ports.neon,
+        delays=neon.Delays(schedule=0, operation=site.tuning.operation_seconds),
+        pace=neon.Pace(per_minute=site.tuning.neon_requests_per_minute),
+    )
+    try:
+        yield running.url
+    finally:
+        running.stop()
+
+
+# By the name under which their URLs are known; all of them take faults at their control address.
+SIMULATORS: Mapping[str, Callable[[Site], AbstractContextManager[str]]] = {"timeweb": _timeweb, "neon": _neon}
+
+
 @contextmanager
 def running(layout: Layout, ports: Ports, tuning: Tuning) -> Iterator[Description]:
     """All servers of the sandbox, resumed from its folder; they end with the block and keep their data."""
     secrets = layout.secrets()
-    storage = S3Server(ports.storage)
-    try:
+    with ExitStack() as stack:
+        storage = S3Server(ports.storage)
+        stack.callback(storage.stop)
         storage.offsite.set_bucket_user(
             Login("offsite", secrets.backup_access_key, secrets.backup_secret_key), OFFSITE_BUCKET
         )
         storage.offsite.create_bucket(OFFSITE_BUCKET)
         storage.plain.set_signer(Login("root", secrets.s3_access_key, secrets.s3_secret_key))
-        timeweb = serve(
-            layout.root,
-            token=secrets.token,
-            servers=PostgresServers(layout.clusters, ports.database) if tuning.databases else NoServers(),
-            storage=storage.timeweb,
-            port=ports.simulator,
-            delays=Delays(start=tuning.cluster_seconds, resize=CHANGE_SECONDS, power=CHANGE_SECONDS),
-            requests_per_second=tuning.requests_per_second,
-        )
-        try:
-            yield Description(os.getpid(), time.time(), timeweb.url, storage.url)
-        finally:
-            timeweb.stop()
-    finally:
-        storage.stop()
+        site = Site(layout, secrets, ports, tuning, storage)
+        urls = {name: stack.enter_context(simulator(site)) for name, simulator in SIMULATORS.items()}
+        yield Description(os.getpid(), time.time(), {**urls, "s3": storage.url})
 
 
 def supervise(layout: Layout, ports: Ports, tuning: Tuning) -> None:
@@ -70,15 +119,11 @@ def main() -> None:
     """Parse the arguments and supervise; a failure is one sentence on the error stream."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    for name in ("simulator", "storage", "database"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--cluster-seconds", type=float, required=True)
-    parser.add_argument("--requests-per-second", type=int, required=True)
-    parser.add_argument("--without-databases", action="store_true")
+    parser.add_argument("--ports", type=json.loads, required=True)
+    parser.add_argument("--tuning", type=json.loads, required=True)
     given = parser.parse_args()
-    tuning = Tuning(given.cluster_seconds, not given.without_databases, given.requests_per_second)
     try:
-        supervise(Layout(given.folder), Ports(given.simulator, given.storage, given.database), tuning)
+        supervise(Layout(given.folder), Ports(**given.ports), Tuning(**given.tuning))
     except (SandboxError, PortTakenError) as error:
         sys.exit(str(error))
 

@@ -1,21 +1,23 @@
 """Starts, stops and describes a sandbox: one supervisor process per folder, and the environment its users need."""
 
+import json
 import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
 
 from sandbox.cluster_servers import stop_orphans
 from sandbox.errors import SandboxError
-from sandbox.folder import OFFSITE_BUCKET, REGION, Description, Layout
+from sandbox.folder import OFFSITE_BUCKET, REGION, SERVER_FOLDERS, Description, Layout
 from sandbox.ports import ANY_PORTS, DEFAULT_PORTS, Ports
 from sandbox.postgres import Binaries
+from sandbox.simulators.neon.records import ORGANIZATION
 from sandbox.tuning import USUAL, Tuning
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "SandboxError",
     "ServerStatus",
     "Status",
+    "addresses",
     "environment",
     "start",
     "status",
@@ -34,7 +37,9 @@ __all__ = [
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _PROJECT = Path(__file__).resolve().parent.parent
-_NOT_DURABLE = "not durable: a restart empties the buckets, and `up --refresh` puts the grants back"
+_NOTES = {"s3": "not durable: a restart empties the buckets, and `up --refresh` puts the grants back"}
+# Which list of its inventory a simulator has its database servers in, and the status of one that answers.
+_DATABASES = {"timeweb": ("clusters", "started"), "neon": ("branches", "ready")}
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def stop(folder: Path, *, wipe: bool = False) -> bool:
             os.kill(pid, signal.SIGKILL)
             _wait(lambda: layout.supervisor() is None, STOP_SECONDS)
         _wait(lambda: _has_ended(pid), STOP_SECONDS)
-    orphans = stop_orphans(layout.clusters)
+    orphans = sum(stop_orphans(layout.servers(vendor)) for vendor in SERVER_FOLDERS)
     if wipe:
         shutil.rmtree(layout.root)
     return pid is not None or orphans > 0
@@ -122,30 +127,45 @@ def status(folder: Path) -> Status:
     description = layout.description()
     if pid is None or description is None:
         return Status(layout.root, pid)
-    return Status(layout.root, pid, (*_servers(description), *_databases(description)))
+    databases = [_databases(vendor, description.urls[vendor]) for vendor in _DATABASES]
+    return Status(layout.root, pid, tuple(sum(databases, _servers(description))))
+
+
+def addresses(folder: Path) -> Mapping[str, str]:
+    """The servers' URLs by name, without a slash at the end; SandboxError when it never was started."""
+    layout = Layout(folder.resolve())
+    layout.secrets()
+    description = layout.description()
+    if description is None:
+        raise SandboxError(f"the sandbox in {layout.root} was never started")
+    return description.urls
 
 
 def environment(folder: Path) -> dict[str, str]:
     """The variables with which `pulumi` and `tenantry` use this sandbox; SandboxError when it never was started."""
     layout = Layout(folder.resolve())
     secrets = layout.secrets()
-    description = layout.description()
-    if description is None:
-        raise SandboxError(f"the sandbox in {layout.root} was never started")
+    urls = addresses(folder)
+    storage = urls["s3"]
     return {
         "TIMEWEB_CLOUD_TOKEN": secrets.token,
-        "TIMEWEB_API_URL": description.simulator,
-        "TIMEWEB_IAM_URL": description.storage,
-        "TIMEWEB_S3_ENDPOINT": description.storage,
+        "TIMEWEB_API_URL": urls["timeweb"],
+        "TIMEWEB_IAM_URL": storage,
+        "TIMEWEB_S3_ENDPOINT": storage,
         "TIMEWEB_S3_REGION": REGION,
         "TIMEWEB_SSLMODE": "disable",
         "TIMEWEB_POLL_SECONDS": "0.2",
-        "S3_ENDPOINT": description.storage,
-        "S3_IAM_ENDPOINT": description.storage,
+        "NEON_API_KEY": secrets.neon_key,
+        "NEON_API_URL": f"{urls['neon']}/api/v2",
+        "NEON_ORG_ID": ORGANIZATION,
+        "NEON_SSLMODE": "disable",
+        "NEON_POLL_SECONDS": "0.2",
+        "S3_ENDPOINT": storage,
+        "S3_IAM_ENDPOINT": storage,
         "S3_REGION": REGION,
         "S3_ACCESS_KEY": secrets.s3_access_key,
         "S3_SECRET_KEY": secrets.s3_secret_key,
-        "BACKUP_ENDPOINT": description.storage,
+        "BACKUP_ENDPOINT": storage,
         "BACKUP_BUCKET": OFFSITE_BUCKET,
         "BACKUP_REGION": REGION,
         "BACKUP_ACCESS_KEY": secrets.backup_access_key,
@@ -165,9 +185,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def _spawn(layout: Layout, ports: Ports, tuning: Tuning, *, detach: bool) -> int:
     arguments = [sys.executable, "-P", "-m", "sandbox.serve", str(layout.root)]
-    arguments += [f"--simulator={ports.simulator}", f"--storage={ports.storage}", f"--database={ports.database}"]
-    arguments += [f"--cluster-seconds={tuning.cluster_seconds}", f"--requests-per-second={tuning.requests_per_second}"]
-    arguments += [] if tuning.databases else ["--without-databases"]
+    arguments += [f"--ports={json.dumps(asdict(ports))}", f"--tuning={json.dumps(asdict(tuning))}"]
     path = os.pathsep.join(filter(None, (str(_PROJECT), os.environ.get("PYTHONPATH"))))
     environ: Mapping[str, str] = {**os.environ, "PYTHONPATH": path}
     log = str(layout.log)
@@ -207,11 +225,8 @@ def _last_words(log: Path) -> str:
     return lines[-1] if lines else "the sandbox did not start and left no word"
 
 
-def _servers(description: Description) -> tuple[ServerStatus, ...]:
-    return (
-        ServerStatus("timeweb", description.simulator, _answers(description.simulator)),
-        ServerStatus("s3", description.storage, _answers(description.storage), _NOT_DURABLE),
-    )
+def _servers(description: Description) -> list[ServerStatus]:
+    return [ServerStatus(name, url, _answers(url), _NOTES.get(name, "")) for name, url in description.urls.items()]
 
 
 def _answers(url: str) -> bool:
@@ -221,17 +236,19 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _databases(description: Description) -> list[ServerStatus]:
+def _databases(vendor: str, url: str) -> list[ServerStatus]:
+    kind, healthy = _DATABASES[vendor]
     try:
-        clusters = httpx.get(f"{description.simulator}/_sandbox/inventory", timeout=5).json()["clusters"]
+        found = httpx.get(f"{url}/_sandbox/inventory", timeout=5).json()[kind]
     except httpx.TransportError:
         return []
     return [
         ServerStatus(
-            f"postgres {cluster['name']}",
-            f"postgresql://localhost:{cluster['port']}" if cluster["port"] else "",
-            cluster["status"] == "started",
-            cluster["failure"] or "" if cluster["status"] == "error" else cluster["status"],
+            f"{vendor} postgres {each['name']}",
+            f"postgresql://localhost:{each['port']}" if each["port"] else "",
+            each["status"] == healthy,
+            each["failure"] or "" if each["status"] == "error" else each["status"],
         )
-        for cluster in clusters
+        for each in found
+        if each["status"] != "deleted"
     ]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from catalogue.load import load_fleet
@@ -48,7 +49,7 @@ def fleet_of(
 ) -> Iterator[dict[str, str]]:
     """A sandbox with a fleet of so many tenants; the environment of its users. Not `limited`: nobody keeps a pace."""
     if not limited:
-        tuning = Tuning(tuning.cluster_seconds, tuning.databases, UNLIMITED)
+        tuning = replace(tuning, requests_per_second=UNLIMITED, neon_requests_per_minute=UNLIMITED)
     catalogue(folder / "source", tenants, entry)
     start(folder / "sandbox", ANY_PORTS, fleet_source=folder / "source", tuning=tuning)
     try:

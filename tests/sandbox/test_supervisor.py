@@ -23,6 +23,11 @@ EXPECTED = {
     "TIMEWEB_S3_REGION",
     "TIMEWEB_SSLMODE",
     "TIMEWEB_POLL_SECONDS",
+    "NEON_API_KEY",
+    "NEON_API_URL",
+    "NEON_ORG_ID",
+    "NEON_SSLMODE",
+    "NEON_POLL_SECONDS",
     "S3_ENDPOINT",
     "S3_IAM_ENDPOINT",
     "S3_REGION",
@@ -65,8 +70,8 @@ def test_a_sandbox_is_ready_within_seconds_and_gone_after_a_wipe(folder: Path, t
     (tmp_path / "tenants.yaml").write_text("tenants: {}\n")
     (source / "tenants.yaml").symlink_to(tmp_path / "tenants.yaml")
     ready = start(folder, ANY_PORTS, fleet_source=source)
-    assert [(each.name, each.healthy) for each in ready.servers] == [("timeweb", True), ("s3", True)]
-    assert "not durable" in ready.servers[1].note
+    assert [(each.name, each.healthy) for each in ready.servers] == [("timeweb", True), ("neon", True), ("s3", True)]
+    assert "not durable" in ready.servers[2].note
     variables = environment(folder)
     assert set(variables) == EXPECTED
     assert (folder / "fleet" / "tenants.yaml").read_text() == "tenants: {}\n"
@@ -113,7 +118,7 @@ def test_after_a_kill_everything_durable_is_there_again(folder: Path) -> None:
         assert wait_started(client, path)["port"] == found["port"]
         assert client.get("/_sandbox/requests").json()[0]["method"] == "POST"
     psycopg.connect(host="127.0.0.1", port=found["port"], user="admin", password="pw", dbname="default_db").close()
-    assert [each.name for each in status(folder).servers] == ["timeweb", "s3", "postgres shared-free-1"]
+    assert [each.name for each in status(folder).servers] == ["timeweb", "neon", "s3", "timeweb postgres shared-free-1"]
     second = status(folder).pid
     assert second
     os.kill(second, signal.SIGKILL)
@@ -161,5 +166,5 @@ def test_what_never_was_started_has_no_environment(folder: Path) -> None:
 
 def test_the_shared_sandbox_of_the_tests_answers(sandbox: dict[str, str]) -> None:
     servers = status(Path(sandbox["TENANTRY_SANDBOX"])).servers
-    assert [(each.name, each.healthy) for each in servers[:2]] == [("timeweb", True), ("s3", True)]
+    assert [(each.name, each.healthy) for each in servers[:3]] == [("timeweb", True), ("neon", True), ("s3", True)]
     assert all(each.url.startswith(("http://127.0.0.1:", "postgresql://localhost:")) for each in servers)
