@@ -13,6 +13,7 @@ import psycopg
 
 from dynamic_providers.errors import AmbiguousMarkError
 from dynamic_providers.marks import mark_in
+from dynamic_providers.postgres.auth_uid import UID_COMMENT
 from dynamic_providers.postgres.connection import (
     MAINTENANCE_DATABASE,
     Address,
@@ -25,7 +26,7 @@ from dynamic_providers.postgres.connection import (
 from dynamic_providers.postgres.found import Found, damages, look
 from dynamic_providers.postgres.inputs import LAYOUT, UNREADABLE, TenantSchemaInputs
 from dynamic_providers.postgres.layout import block_statements, drop_owned_statement, drop_statements, statements
-from dynamic_providers.postgres.names import EXTENSIONS_SCHEMA
+from dynamic_providers.postgres.names import AUTH_SCHEMA, EXTENSIONS_SCHEMA
 from dynamic_providers.postgres.sessions import ask_sessions_to_end, end_sessions, take_lock
 from dynamic_providers.postgres.verifier import scram_verifier
 
@@ -59,6 +60,7 @@ def make(address: Address, want: TenantSchemaInputs, password: str, limits: Limi
         found = look(connection, want)
         _refuse_foreign(address, want, found, marks)
         _refuse_extensions(address, want, found)
+        _refuse_auth(address, found)
         if want.blocked and found.admin_acts_for_login:
             # An open transaction of the tenant's on its own role would hold up what follows.
             ask_sessions_to_end(connection, want.login)
@@ -174,6 +176,19 @@ def _refuse_extensions(address: Address, want: TenantSchemaInputs, found: Found)
         raise PostgresError(
             f"{address}: {', '.join(found.misplaced_extensions)} is installed outside of schema {EXTENSIONS_SCHEMA};"
             f" move it there by ALTER EXTENSION … SET SCHEMA {EXTENSIONS_SCHEMA}"
+        )
+
+
+def _refuse_auth(address: Address, found: Found) -> None:
+    if found.auth_owner not in (None, found.admin):
+        raise PostgresError(
+            f"{address}: schema {AUTH_SCHEMA} belongs to {found.auth_owner}, and the policies of tenants need one of"
+            f" {found.admin}'s by that name: rename it, or give it to {found.admin}"
+        )
+    if found.uid_exists and not found.uid_is_right and found.uid_comment != UID_COMMENT:
+        raise PostgresError(
+            f"{address}: there is a function {AUTH_SCHEMA}.uid() that tenantry has not made, so it is left alone:"
+            " rename it, with the policies that call it"
         )
 
 

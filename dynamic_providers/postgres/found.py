@@ -6,8 +6,9 @@ import psycopg
 from psycopg.rows import class_row
 
 from dynamic_providers.marks import mark_in
+from dynamic_providers.postgres.auth_uid import UID_BODY
 from dynamic_providers.postgres.inputs import IDLE_IN_TRANSACTION_MS, TenantSchemaInputs
-from dynamic_providers.postgres.names import EXTENSIONS_SCHEMA
+from dynamic_providers.postgres.names import AUTH_SCHEMA, EXTENSIONS_SCHEMA, STORAGE_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Found:
     extensions: list[str]
     misplaced_extensions: list[str]
     extensions_owner: str | None
+    auth_owner: str | None
+    uid_exists: bool
+    uid_is_right: bool
+    uid_comment: str | None
+    storage_owner: str | None
     foreign_roles: list[str]
     admin: str
     admin_acts_for_login: bool
@@ -47,6 +53,10 @@ WITH tenant AS (
         (SELECT oid FROM pg_namespace WHERE nspname = %(schema)s) AS schema,
         (SELECT oid FROM pg_namespace WHERE nspname = 'public') AS public,
         (SELECT oid FROM pg_namespace WHERE nspname = %(extensions_schema)s) AS extensions,
+        (SELECT oid FROM pg_namespace WHERE nspname = %(auth_schema)s) AS auth,
+        (SELECT oid FROM pg_namespace WHERE nspname = %(storage_schema)s) AS storage,
+        (SELECT oid FROM pg_proc WHERE proname = 'uid' AND pronargs = 0
+         AND pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = %(auth_schema)s)) AS uid,
         (SELECT oid FROM pg_roles WHERE rolname = %(owner)s) AS owner,
         (SELECT oid FROM pg_roles WHERE rolname = %(login)s) AS login
 ), setting AS (
@@ -54,6 +64,10 @@ WITH tenant AS (
     FROM tenant, pg_db_role_setting, unnest(setconfig) AS entry
     WHERE setrole = login AND setdatabase IN (0, database)
     ORDER BY name, setdatabase DESC
+), uid_function AS (
+    SELECT prosrc = %(uid_body)s AND provolatile = 's' AND NOT prosecdef AND proconfig IS NULL
+        AND prorettype = 'uuid'::regtype AND pg_get_userbyid(proowner) = current_user AS is_right
+    FROM tenant JOIN pg_proc ON pg_proc.oid = uid
 ), membership AS (
     SELECT roleid, member, to_jsonb(m) AS options FROM tenant, pg_auth_members AS m WHERE member IN (owner, login)
 )
@@ -75,6 +89,11 @@ SELECT
           WHERE extnamespace IS DISTINCT FROM extensions AND extnamespace <> 'pg_catalog'::regnamespace
           AND extname = ANY (%(extensions)s)) AS misplaced_extensions,
     (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE oid = extensions) AS extensions_owner,
+    (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE oid = auth) AS auth_owner,
+    uid IS NOT NULL AS uid_exists,
+    coalesce((SELECT is_right FROM uid_function), false) AS uid_is_right,
+    obj_description(uid, 'pg_proc') AS uid_comment,
+    (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE oid = storage) AS storage_owner,
     ARRAY(SELECT DISTINCT pg_get_userbyid(roleid)::text FROM membership
           WHERE NOT (roleid = owner AND member = login)) AS foreign_roles,
     current_user::text AS admin,
@@ -120,7 +139,22 @@ SELECT
         ('the tenant may not use the extensions',
             cardinality(%(extensions)s::text[]) > 0 AND NOT has_schema_privilege(owner, extensions, 'USAGE')),
         ('the tenant may change the extensions',
-            has_schema_privilege(login, extensions, 'CREATE') OR has_schema_privilege(owner, extensions, 'CREATE'))
+            has_schema_privilege(login, extensions, 'CREATE') OR has_schema_privilege(owner, extensions, 'CREATE')),
+        ('auth.uid() is missing', uid IS NULL),
+        ('auth.uid() is another function', NOT (SELECT is_right FROM uid_function)),
+        ('schema auth belongs to another role',
+            (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE oid = auth) <> current_user),
+        ('PUBLIC has rights on auth.uid()',
+            has_schema_privilege('public', auth, 'USAGE, CREATE') OR has_function_privilege('public', uid, 'EXECUTE')),
+        ('the tenant may not call auth.uid()',
+            NOT (has_schema_privilege(owner, auth, 'USAGE') AND has_function_privilege(owner, uid, 'EXECUTE'))),
+        ('the tenant may change schema auth',
+            has_schema_privilege(login, auth, 'CREATE') OR has_schema_privilege(owner, auth, 'CREATE')),
+        ('schema storage is missing', schema = public AND storage IS NULL),
+        ('schema storage belongs to another role',
+            schema = public AND (SELECT nspowner FROM pg_namespace WHERE oid = storage) <> owner),
+        ('PUBLIC has rights on schema storage',
+            schema = public AND has_schema_privilege('public', storage, 'USAGE, CREATE'))
     ) AS checks (problem, is_so) WHERE is_so) AS problems
 FROM tenant
 """
@@ -151,5 +185,8 @@ def _parameters(tenant: TenantSchemaInputs) -> dict[str, str | list[str]]:
         "login": tenant.login,
         "extensions": list(tenant.extensions),
         "extensions_schema": EXTENSIONS_SCHEMA,
+        "auth_schema": AUTH_SCHEMA,
+        "storage_schema": STORAGE_SCHEMA,
+        "uid_body": UID_BODY,
         "idle": str(IDLE_IN_TRANSACTION_MS),
     }

@@ -8,10 +8,11 @@ from dynamic_providers.base import Inputs
 from dynamic_providers.marks import MarkText
 from dynamic_providers.postgres.names import DEDICATED_SCHEMA
 
-LAYOUT = "2"
+LAYOUT = "3"
 """Raised when `layout.py` changes what it makes, so that every tenant's next update applies it.
 
 2: verifiers are ours and the same whenever they are made, so that a pooler can hold them too.
+3: schema `auth` with `auth.uid()` in every database, schema `storage` in that of a tenant that has it to itself.
 """
 IDLE_IN_TRANSACTION_MS = 600_000
 UNREADABLE = -1

@@ -6,6 +6,8 @@
 | login role | the tenant's only way in; its sessions run as the owner; its limits and settings are set here |
 | schema | the owner's own one on a shared database, the existing `public` on a dedicated one |
 | schema `extensions` | the admin's; holds the plan's trusted extensions, which the tenant may use and not change |
+| schema `auth` | the admin's; holds `auth.uid()`, which the tenant's policies may call and the tenant not change |
+| schema `storage` | the owner's, on a dedicated database alone, where nobody else could need the name |
 
 PUBLIC has nothing on the database and on these schemas. Both roles carry the mark, which a tenant cannot change. The
 schema carries it for the reader only: the tenant owns the schema and may write there what it likes.
@@ -16,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from psycopg import sql
 
 from dynamic_providers.marks import mark_in
+from dynamic_providers.postgres.auth_uid import UID_BODY, UID_COMMENT
 from dynamic_providers.postgres.found import Found
 from dynamic_providers.postgres.inputs import IDLE_IN_TRANSACTION_MS, TenantSchemaInputs
-from dynamic_providers.postgres.names import EXTENSIONS_SCHEMA
+from dynamic_providers.postgres.names import AUTH_SCHEMA, EXTENSIONS_SCHEMA, STORAGE_SCHEMA
 
 _OPTIONS_SINCE = 160000  # from PostgreSQL 16 on a membership says what it is good for
 
@@ -48,6 +51,19 @@ _OWN_SCHEMA = (
     "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
     "GRANT ALL ON SCHEMA {schema} TO {owner}",
 )
+_UID = (
+    (
+        "CREATE OR REPLACE FUNCTION {auth_schema}.uid() RETURNS uuid"
+        " LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER AS {uid_body}"
+    ),
+    "COMMENT ON FUNCTION {auth_schema}.uid() IS {uid_comment}",
+)
+_AUTH_RIGHTS = (
+    "REVOKE ALL ON SCHEMA {auth_schema} FROM PUBLIC, {owner}, {login}",
+    "REVOKE ALL ON FUNCTION {auth_schema}.uid() FROM PUBLIC, {owner}, {login}",
+    "GRANT USAGE ON SCHEMA {auth_schema} TO {owner}",
+    "GRANT EXECUTE ON FUNCTION {auth_schema}.uid() TO {owner}",
+)
 _EXTENSION = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA {}")
 _NO_MEMBER = sql.SQL("REVOKE {} FROM {}, {}")
 
@@ -62,6 +78,10 @@ def statements(want: TenantSchemaInputs, found: Found, verifier: str, *, version
         "login": sql.Identifier(want.login),
         "schema": sql.Identifier(want.schema_name),
         "extensions_schema": sql.Identifier(EXTENSIONS_SCHEMA),
+        "auth_schema": sql.Identifier(AUTH_SCHEMA),
+        "storage_schema": sql.Identifier(STORAGE_SCHEMA),
+        "uid_body": sql.Literal(UID_BODY),
+        "uid_comment": sql.Literal(UID_COMMENT),
         "database": sql.Identifier(want.database),
         "mark": sql.Literal(want.mark),
         "verifier": sql.Literal(verifier),
@@ -77,6 +97,8 @@ def statements(want: TenantSchemaInputs, found: Found, verifier: str, *, version
         *_settings(),
         *_schema(want, found),
         *_extensions(want, found),
+        *_auth(found),
+        *_storage(want, found),
         *_marks(want, found),
     )
     script = [sql.SQL(step).format(**words) for step in steps]
@@ -121,6 +143,24 @@ def _extensions(want: TenantSchemaInputs, found: Found) -> Iterator[str]:
         yield "REVOKE ALL ON SCHEMA {extensions_schema} FROM PUBLIC, {owner}, {login}"
     if want.extensions:
         yield "GRANT USAGE ON SCHEMA {extensions_schema} TO {owner}"
+
+
+def _auth(found: Found) -> Iterator[str]:
+    if found.auth_owner is None:
+        yield "CREATE SCHEMA {auth_schema}"
+    if not found.uid_is_right:
+        yield from _UID
+    yield from _AUTH_RIGHTS
+
+
+def _storage(want: TenantSchemaInputs, found: Found) -> Iterator[str]:
+    if not want.dedicated:
+        return
+    if found.storage_owner is None:
+        yield "CREATE SCHEMA {storage_schema} AUTHORIZATION {owner}"
+    elif found.storage_owner != want.owner:
+        yield "ALTER SCHEMA {storage_schema} OWNER TO {owner}"
+    yield "REVOKE ALL ON SCHEMA {storage_schema} FROM PUBLIC"
 
 
 def _marks(want: TenantSchemaInputs, found: Found) -> Iterator[str]:

@@ -27,6 +27,9 @@ ROUNDS: tuple[tuple[Edit, ...], ...] = (
         ("GRANT TEMPORARY ON DATABASE main TO PUBLIC", "layout", "PUBLIC has rights on the database"),
         ("GRANT CREATE ON DATABASE main TO c_acme", "layout", "the tenant may make schemas"),
         ("GRANT CREATE ON SCHEMA public TO c_acme_owner", "layout", "the tenant has rights on schema public"),
+        ("GRANT USAGE ON SCHEMA auth TO PUBLIC", "layout", "PUBLIC has rights on auth.uid()"),
+        ("REVOKE EXECUTE ON FUNCTION auth.uid() FROM c_acme_owner", "layout", "the tenant may not call auth.uid()"),
+        ("ALTER FUNCTION auth.uid() SET search_path = c_acme", "layout", "auth.uid() is another function"),
     ),
     (
         ("ALTER ROLE c_acme CONNECTION LIMIT -1", "connection_limit", -1),
@@ -40,6 +43,8 @@ ROUNDS: tuple[tuple[Edit, ...], ...] = (
         ("REVOKE CONNECT ON DATABASE main FROM c_acme", "layout", "the login role may not connect"),
         ("REVOKE TEMPORARY ON DATABASE main FROM c_acme_owner", "layout", "the tenant may make no temporary tables"),
         ("GRANT USAGE ON SCHEMA public TO PUBLIC", "layout", "PUBLIC has rights on schema public"),
+        ("GRANT EXECUTE ON FUNCTION auth.uid() TO PUBLIC", "layout", "PUBLIC has rights on auth.uid()"),
+        ("GRANT CREATE ON SCHEMA auth TO c_acme", "layout", "the tenant may change schema auth"),
     ),
     (
         ("ALTER ROLE c_acme RESET ALL", "statement_timeout_ms", 0),
@@ -47,6 +52,7 @@ ROUNDS: tuple[tuple[Edit, ...], ...] = (
         ("", "layout", "search_path is not the schema"),
         ("GRANT CONNECT ON DATABASE main TO PUBLIC", "layout", "PUBLIC has rights on the database"),
         ("REVOKE c_acme FROM admin", "layout", "the admin cannot act for the tenant"),
+        ("DROP FUNCTION auth.uid()", "layout", "auth.uid() is missing"),
     ),
     (("ALTER ROLE c_acme SET statement_timeout = '1min'", "statement_timeout_ms", -1),),
     (("DROP OWNED BY c_acme; DROP ROLE c_acme", "layout", "the login role is missing"),),
