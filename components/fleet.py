@@ -18,6 +18,7 @@ from catalogue.placement import MOVING, ClusterPlacement, Other, Placed
 from catalogue.plan import DatabasePlan, Size
 from catalogue.tenant import StorageSection, Tenant
 from components.dedicated_database import DedicatedDatabase
+from components.platform import RecordArgs, declare_record
 from components.pooler import PoolerAddress
 from components.s3_storage import S3Storage, s3_provider
 from components.settings import REQUIRED, SOURCES, Settings, SettingsError
@@ -71,6 +72,8 @@ class _Cell:
         details = {name: declare_section(tenant) for name, declare_section in sections.items()}
         serving = {name: found for name, (found, _) in details.items() if found is not None}
         other = {name: found for name, (_, found) in details.items() if found is not None}
+        if self.settings.platform:
+            self._record(tenant, serving.get("database"))
         return outputs | serving | ({"other": other} if other else {})
 
     def _database(self, tenant: Tenant) -> Generations:
@@ -135,10 +138,17 @@ class _Cell:
         )
         return STORAGES[plan.shape](self, args)
 
+    def _record(self, tenant: Tenant, database: Details | None) -> None:
+        placed = self.fleet.placements.tenants[tenant.id].database
+        plan = self.fleet.plans.database[placed.plan] if placed else None
+        declare_record(RecordArgs(tenant, plan, self.settings.base_stack, database), self._lane(tenant.id))
+
     def lane(self, name: str) -> pulumi.ResourceOptions:
         """The options that put a component on its lane: dealt by name, whatever other tenants come or go."""
-        index = zlib.crc32(name.encode()) % self.settings.lanes
-        return pulumi.ResourceOptions(providers=[self._lanes[index]])
+        return pulumi.ResourceOptions(providers=[self._lane(name)])
+
+    def _lane(self, name: str) -> pulumi.ProviderResource:
+        return self._lanes[zlib.crc32(name.encode()) % self.settings.lanes]
 
     @cached_property
     def _lanes(self) -> list[pulumi.ProviderResource]:

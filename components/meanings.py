@@ -64,7 +64,8 @@ SETTINGS: Mapping[str, Meaning] = {
         "required by a managed plan",
     ),
     "platform:databaseUrl": Meaning(
-        "connection string of the platform database, in which every tenant is recorded", "none: nobody is recorded"
+        "database in which every tenant is recorded, a PostgreSQL URL of its owner; on a server of its own",
+        "none: nobody is recorded",
     ),
     "s3:endpoint": Meaning("S3-compatible store of the plans of shape `s3`", "required by such a plan"),
     "s3:iamEndpoint": Meaning("its IAM API", "required by such a plan"),

@@ -61,6 +61,7 @@ SOURCES: Mapping[str, str] = {
     "backup:secretKey": "BACKUP_SECRET_KEY",
     **POOLER_SOURCES,
 }
+PLATFORM = "platform:databaseUrl"
 # Without these no lane can do anything for a tenant of the provider.
 ADMIN_SECRET = "tenantry:adminSecret"  # noqa: S105 - the name of the setting
 REQUIRED: Mapping[str, tuple[str, ...]] = {
@@ -228,7 +229,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         digitalocean_api_endpoint=_plain("digitalocean:apiEndpoint", environ),
         digitalocean_token=_input("digitalocean:token", environ),
         digitalocean_trusted_sources=_words(_plain("digitalocean:trustedSources", environ)),
-        platform="platform:databaseUrl" in lane_config or bool(environ.get(SOURCES["platform:databaseUrl"])),
+        platform=PLATFORM in lane_config or bool(environ.get(SOURCES[PLATFORM])),
         s3_endpoint=_plain("s3:endpoint", environ),
         s3_iam_endpoint=_plain("s3:iamEndpoint", environ),
         s3_region=_plain("s3:region", environ, "us-east-1") or "us-east-1",

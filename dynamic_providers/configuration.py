@@ -34,6 +34,7 @@ KEYS = {
     "requests_per_second": ("timeweb:requestsPerSecond", "TIMEWEB_REQUESTS_PER_SECOND"),
     "admin_secret": ("tenantry:adminSecret", "TENANTRY_ADMIN_SECRET"),
     "rate_dir": ("tenantry:rateDir", "TENANTRY_RATE_DIR"),
+    "platform_url": ("platform:databaseUrl", "PLATFORM_DATABASE_URL"),
 }
 # Vendors whose own plugin makes the objects: configuration key and environment variable of the token, the plugin's own.
 NATIVE_TOKENS = {
@@ -70,6 +71,7 @@ class Configuration:
     requests_per_second: float = 20.0
     admin_secret: str = field(default="", repr=False)
     rate_dir: Path | None = None
+    platform_url: str = field(default="", repr=False)
 
 
 def read_configuration(source: Source, environ: Mapping[str, str] | None = None) -> Configuration:

@@ -16,6 +16,8 @@ from dynamic_providers.linode import marked as linode
 from dynamic_providers.marks import Marked
 from dynamic_providers.postgres.connection import Limits
 from dynamic_providers.postgres.marked import PostgresLister
+from dynamic_providers.postgres.platform.address import platform_address
+from dynamic_providers.postgres.platform.marked import PlatformLister
 from dynamic_providers.timeweb.marked import TimewebLister
 from dynamic_providers.timeweb.session import open_session
 from dynamic_providers.waiting import Pace
@@ -122,9 +124,19 @@ LINODE = Native(
 
 NATIVES = (HETZNER, DIGITALOCEAN, LINODE)
 
+
+def _platform(settings: Source, owner: Owner) -> list[Lister]:
+    configuration = read_configuration(settings)
+    if not configuration.platform_url:
+        return []
+    limits = Limits(total=configuration.retry_seconds)
+    return [PlatformLister(platform_address(configuration.platform_url), owner.stack, limits)]
+
+
 # A vendor → the listers of an account that the stack's configuration, or the environment, names; none without a token.
 # In the order in which objects are removed: what lies in another goes before it.
 VENDORS: Mapping[str, Callable[[Source, Owner], list[Lister]]] = {
+    "platform database": _platform,
     "Timeweb": _timeweb,
     **{native.vendor: native for native in NATIVES},
 }
