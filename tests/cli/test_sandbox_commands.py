@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.faults import SWITCHES
+from sandbox.folder import SERVER_FOLDERS as SIMULATORS
 from sandbox.folder import Description, Layout
 from tests.catalogue.fleets import FleetFolder
 from tests.cli.conftest import Tenantry
@@ -121,3 +122,10 @@ def test_a_fault_that_nobody_knows_is_refused(tenantry: Tenantry, tmp_path: Path
     ran = tenantry("sandbox", "faults", "earthquake", "--folder", str(tmp_path / "nothing"))
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == "there is no fault 'earthquake': `tenantry sandbox faults` lists them\n"
+
+
+def test_a_simulator_that_nobody_knows_is_refused(tenantry: Tenantry, tmp_path: Path) -> None:
+    laid_out(tmp_path / "cloud", ACME)
+    ran = tenantry("sandbox", "faults", "slow", "--simulator", "moon", "--folder", str(tmp_path / "cloud"))
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"there is no simulator 'moon': there are {', '.join(SIMULATORS)}\n"

@@ -1,6 +1,5 @@
 """The Timeweb simulator against the vendor's own documents: every operation, request and answer."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from openapi_schema_validator import OAS30Validator, oas30_format_checker
-from referencing import Registry
-from referencing.jsonschema import DRAFT4
 
 from sandbox.s3 import S3Server
 from sandbox.simulators.clock import MovableClock
@@ -18,14 +14,13 @@ from sandbox.simulators.servers import NoServers
 from sandbox.simulators.timeweb.serve import RunningTimeweb, serve
 from sandbox.simulators.timeweb.storage import NoStorage
 from sandbox.simulators.timeweb.urls import OPERATIONS, UNDOCUMENTED
+from tests.contract.document import ABSENT, SPECS, Document, Json
 
-SPECS = Path(__file__).resolve().parents[3] / "shared" / "specs"
 CURRENT = "timeweb.min.json"
 LEGACY = "timeweb.legacy-dbs.min.json"
 
-pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason="the vendors' documents are not beside the checkout")
+pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason=ABSENT)
 
-Json = dict[str, Any]
 FULL_CLUSTER: Json = {
     "name": "shared-free-1",
     "type": "postgres15",
@@ -54,25 +49,6 @@ SCHEDULE: Json = {
 CONFIGURATION: Json = {"configurator_id": 11, "cpu": 3, "ram": 6144, "disk": 61440}
 
 NEW_BUCKET: Json = {"name": "b", "type": "private", "preset_id": 382}
-
-
-@dataclass(frozen=True)
-class Document:
-    """One official document, able to check a body against a schema of its own."""
-
-    contents: Json
-
-    def operation(self, method: str, template: str) -> Json | None:
-        """What the document says of an operation, if it has it."""
-        found: Json | None = self.contents["paths"].get(template, {}).get(method.lower())
-        return found
-
-    def problems(self, schema: Json, body: object) -> list[str]:
-        """What the schema finds wrong with the body."""
-        registry: Registry[Any] = Registry().with_resource("doc:", DRAFT4.create_resource(self.contents))
-        closed = json.loads(json.dumps(schema).replace('"#/', '"doc:#/'))
-        validator = OAS30Validator(closed, registry=registry, format_checker=oas30_format_checker)
-        return [f"{list(error.absolute_path)}: {error.message}" for error in validator.iter_errors(body)]
 
 
 @dataclass
@@ -126,7 +102,7 @@ class Checked:
 
 @pytest.fixture(scope="module")
 def documents() -> tuple[Document, ...]:
-    return tuple(Document(json.loads((SPECS / name).read_text())) for name in (CURRENT, LEGACY))
+    return tuple(Document.read(name) for name in (CURRENT, LEGACY))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 
+from sandbox.control import clear_faults, switch_on
 from sandbox.start import ANY_PORTS, Ports, SandboxError, environment, start, status, stop
 
 EXPECTED = {
@@ -135,6 +136,28 @@ def wait_started(client: httpx.Client, path: str) -> dict[str, Any]:
             return found
         time.sleep(0.1)
     pytest.fail("the cluster did not start")
+
+
+def test_neon_is_served_struck_by_its_own_faults_and_shown_with_its_databases(folder: Path) -> None:
+    start(folder, ANY_PORTS)
+    variables = environment(folder)
+    key = {"Authorization": f"Bearer {variables['NEON_API_KEY']}"}
+    with httpx.Client(base_url=variables["NEON_API_URL"], headers=key) as neon, api(folder) as timeweb:
+        switch_on(folder, "unavailable", times=1, simulator="neon")
+        assert timeweb.get("/api/v1/databases").status_code == 200
+        assert [neon.get("/projects").status_code for _ in range(2)] == [503, 200]
+        switch_on(folder, "unavailable", times=0, simulator="neon")
+        clear_faults(folder)
+        made = neon.post("/projects", json={"project": {"name": "acme"}}).json()
+        operations = f"/projects/{made['project']['id']}/operations"
+        for _ in range(200):
+            if {each["status"] for each in neon.get(operations).json()["operations"]} == {"finished"}:
+                break
+            time.sleep(0.1)
+        psycopg.connect(made["connection_uris"][0]["connection_uri"]).close()
+    shown = status(folder).servers[-1]
+    assert (shown.name, shown.healthy, shown.note) == ("neon postgres acme/main", True, "ready")
+    assert shown.url == f"postgresql://localhost:{httpx.URL(made['connection_uris'][0]['connection_uri']).port}"
 
 
 def test_a_taken_port_is_one_clear_sentence(folder: Path) -> None:
