@@ -32,6 +32,8 @@ KEYS = {
     "deadline_seconds": ("timeweb:deadlineSeconds", "TIMEWEB_DEADLINE_SECONDS"),
     "retry_seconds": ("timeweb:retrySeconds", "TIMEWEB_RETRY_SECONDS"),
     "requests_per_second": ("timeweb:requestsPerSecond", "TIMEWEB_REQUESTS_PER_SECOND"),
+    "digitalocean_token": ("digitalocean:token", "DIGITALOCEAN_TOKEN"),
+    "digitalocean_url": ("digitalocean:apiEndpoint", "DIGITALOCEAN_API_URL"),
     "admin_secret": ("tenantry:adminSecret", "TENANTRY_ADMIN_SECRET"),
     "rate_dir": ("tenantry:rateDir", "TENANTRY_RATE_DIR"),
     "platform_url": ("platform:databaseUrl", "PLATFORM_DATABASE_URL"),
@@ -39,7 +41,7 @@ KEYS = {
 # Vendors whose own plugin makes the objects: configuration key and environment variable of the token, the plugin's own.
 NATIVE_TOKENS = {
     "Hetzner": ("hcloud:token", "HCLOUD_TOKEN"),
-    "DigitalOcean": ("digitalocean:token", "DIGITALOCEAN_TOKEN"),
+    "DigitalOcean": KEYS["digitalocean_token"],
     "Linode": ("linode:token", "LINODE_TOKEN"),
 }
 PARSERS = {
@@ -69,6 +71,8 @@ class Configuration:
     deadline_seconds: float = 1800.0
     retry_seconds: float = 60.0
     requests_per_second: float = 20.0
+    digitalocean_token: str = field(default="", repr=False)
+    digitalocean_url: str = "https://api.digitalocean.com"
     admin_secret: str = field(default="", repr=False)
     rate_dir: Path | None = None
     platform_url: str = field(default="", repr=False)

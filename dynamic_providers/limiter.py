@@ -13,15 +13,13 @@ import fcntl
 import hashlib
 import logging
 import os
-import stat
 import struct
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from dynamic_providers.errors import ProviderError
+from dynamic_providers.private_folder import make_private, user_folder
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +62,7 @@ class HostLimiter:
         sleep: Callable[[float], None] = time.sleep,
         boot: str | None = None,
     ) -> None:
-        _make_private(folder)
+        make_private(folder, " or set TENANTRY_RATE_DIR")
         self._boot = boot or (BOOT_ID.read_text() if BOOT_ID.exists() else "")
         self._folder = folder
         self._per_second = per_second
@@ -114,16 +112,9 @@ def next_slot(before: State, now: float, per_second: float) -> tuple[float, Stat
 
 def default_folder() -> Path:
     """A folder per user, so that users of one host do not meet in it."""
-    return Path(tempfile.gettempdir()) / f"tenantry-rate-{os.geteuid()}"
+    return user_folder("rate")
 
 
 def _read(descriptor: int) -> State:
     raw = os.pread(descriptor, PACKED.size, 0)
     return State(*PACKED.unpack(raw)) if len(raw) == PACKED.size else FRESH
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise ProviderError(f"{folder} is not a folder that only you can write: remove it or set TENANTRY_RATE_DIR")

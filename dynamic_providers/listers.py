@@ -1,21 +1,24 @@
 """Who lists what carries our mark, one row for each vendor: what `resume` compares with the states."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from itertools import chain
+from typing import Protocol, runtime_checkable
 
 import httpx
 
 from dynamic_providers.api import Api, Patience
-from dynamic_providers.configuration import NATIVE_TOKENS, Source, read_configuration
+from dynamic_providers.configuration import KEYS, NATIVE_TOKENS, Configuration, Source, read_configuration
+from dynamic_providers.digitalocean import clusters
 from dynamic_providers.digitalocean import marked as digitalocean
 from dynamic_providers.hetzner import marked as hetzner
 from dynamic_providers.limiter import HostLimiter, default_folder
 from dynamic_providers.linode import marked as linode
 from dynamic_providers.marks import Marked
 from dynamic_providers.postgres.connection import Limits
-from dynamic_providers.postgres.marked import PostgresLister
+from dynamic_providers.postgres.marked import Place, PostgresLister
 from dynamic_providers.postgres.platform.address import platform_address
 from dynamic_providers.postgres.platform.marked import PlatformLister
 from dynamic_providers.timeweb.marked import TimewebLister
@@ -40,6 +43,14 @@ class Lister(Protocol):
         """Delete an object with all it holds, and read back that it is gone."""
 
 
+@runtime_checkable
+class Host(Protocol):
+    """An account that has servers of ours."""
+
+    def places(self) -> Iterator[Place]:
+        """Their databases that can be looked into."""
+
+
 @dataclass(frozen=True)
 class Owner:
     """Whose marks: the base stack, and the prefix of names that are marks themselves."""
@@ -52,10 +63,7 @@ def _timeweb(settings: Source, owner: Owner) -> list[Lister]:
     configuration = read_configuration(settings)
     if not configuration.token:
         return []
-    account = TimewebLister(open_session(configuration), owner.stack, owner.prefix)
-    # What lies in a cluster goes before it.
-    limits = Limits(total=configuration.retry_seconds)
-    return [PostgresLister(account.places, owner.stack, limits), account]
+    return [TimewebLister(open_session(configuration), owner.stack, owner.prefix)]
 
 
 @dataclass(frozen=True)
@@ -109,10 +117,10 @@ HETZNER = Native(
 )
 DIGITALOCEAN = Native(
     "DigitalOcean",
-    ("digitalocean:apiEndpoint", "DIGITALOCEAN_API_URL"),
-    "https://api.digitalocean.com",
+    KEYS["digitalocean_url"],
+    Configuration.digitalocean_url,
     digitalocean.DigitalOceanLister,
-    digitalocean.not_found,
+    clusters.not_found,
 )
 LINODE = Native(
     "Linode",
@@ -143,5 +151,17 @@ VENDORS: Mapping[str, Callable[[Source, Owner], list[Lister]]] = {
 
 
 def open_listers(settings: Source, owner: Owner) -> list[Lister]:
-    """The listers of all vendors that this stack has an account at. Raises ProviderError."""
-    return [lister for open_vendor in VENDORS.values() for lister in open_vendor(settings, owner)]
+    """The listers of all vendors that this stack has an account at. Raises ProviderError.
+
+    What is in databases is of the same kinds whoever runs them, so one lister looks into all, and its objects go first.
+    """
+    accounts = [lister for open_vendor in VENDORS.values() for lister in open_vendor(settings, owner)]
+    hosts = [account for account in accounts if isinstance(account, Host)]
+    if not hosts:
+        return accounts
+    limits = Limits(total=read_configuration(settings).retry_seconds)
+    return [PostgresLister(partial(_places, hosts), owner.stack, limits), *accounts]
+
+
+def _places(hosts: Sequence[Host]) -> Iterator[Place]:
+    return chain.from_iterable(host.places() for host in hosts)

@@ -6,22 +6,26 @@ The keys are ours, not the tenant's: a generation that is closed is closed to it
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from catalogue.names import dedicated_cluster_name, logical_name, login_name, owner_name
+from catalogue.names import database_names, dedicated_cluster_name, logical_name
 from catalogue.placement import Placed, Placements
 from components.outputs import DatabaseOutput, StorageOutput
 from components.settings import SOURCES
 from components.timeweb_cluster import ADMIN_LOGIN
-from dynamic_providers.admin_password import derive_admin_password
 from dynamic_providers.configuration import read_configuration
 from dynamic_providers.marks import Mark
-from dynamic_providers.postgres.connection import Address
+from dynamic_providers.postgres.access import DIGITALOCEAN, Reach
+from dynamic_providers.postgres.inputs import DERIVED, Server
 from dynamic_providers.timeweb.models import Signer
 from dynamic_providers.timeweb.objects import open_s3
 from dynamic_providers.timeweb.session import open_session
 from lifecycle.courier import TenantPlace
 from lifecycle.errors import MistakeError
 from lifecycle.objects import BucketPlace
+
+# How the servers of a provider are reached as their admins.
+ACCESS: Mapping[str, str] = {"timeweb": DERIVED, "digitalocean": DIGITALOCEAN}
 
 
 @dataclass(frozen=True)
@@ -32,20 +36,27 @@ class Keys:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     def database(self, placements: Placements, tenant: str, placed: Placed, output: DatabaseOutput) -> TenantPlace:
-        """A generation of the tenant's database, reached as its cluster's admin."""
-        settings = read_configuration(self.configuration, self.environ)
-        cluster = placements.clusters[str(placed.cluster)]
-        name = dedicated_cluster_name(cluster.tenant) if cluster.tenant else str(placed.cluster)
-        mark = Mark(self._setting("tenantry:baseStack"), logical_name(name, "cluster", cluster.generation))
-        address = Address(
+        """A generation of the tenant's database, reached as its server's admin."""
+        server = Server(
             host=output.host,
             port=output.port,
             database=output.database,
-            login=ADMIN_LOGIN,
-            password=derive_admin_password(settings.admin_secret, str(mark)),
-            sslmode=settings.sslmode,
+            admin_login=ADMIN_LOGIN,
+            cluster_mark=str(self._cluster_mark(placements, placed)),
+            access=ACCESS[placed.provider],
+            server_id=output.cluster_id,
         )
-        return TenantPlace(address, output.schema_name, owner_name(tenant), login_name(tenant))
+        names = database_names(placed.provider, placed.mode, tenant)
+        return TenantPlace(self._reach.address(server), output.schema_name, names.owner, names.login)
+
+    def _cluster_mark(self, placements: Placements, placed: Placed) -> Mark:
+        cluster = placements.clusters[str(placed.cluster)]
+        name = dedicated_cluster_name(cluster.tenant) if cluster.tenant else str(placed.cluster)
+        return Mark(self._setting("tenantry:baseStack"), logical_name(name, "cluster", cluster.generation))
+
+    @cached_property
+    def _reach(self) -> Reach:
+        return Reach(read_configuration(self.configuration, self.environ))
 
     def bucket(self, placed: Placed, output: StorageOutput) -> BucketPlace:
         """A generation of the tenant's bucket, reached with its store's own keys."""

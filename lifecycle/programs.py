@@ -76,7 +76,8 @@ class Programs:
 
 def client_environment(address: Address) -> dict[str, str]:
     """The environment of a client program: the password is here and not among its arguments."""
-    return {**_plain_environment(), "PGPASSWORD": address.password, "PGSSLMODE": address.sslmode}
+    authority = {"PGSSLROOTCERT": file} if (file := address.root_certificate) else {}
+    return {**_plain_environment(), "PGPASSWORD": address.password, "PGSSLMODE": address.sslmode, **authority}
 
 
 def _plain_environment() -> dict[str, str]:

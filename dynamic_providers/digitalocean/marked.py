@@ -4,23 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from dynamic_providers.api import Api, Call
+from dynamic_providers.digitalocean.clusters import Clusters, cluster_of
 from dynamic_providers.marks import Mark, Marked
-from dynamic_providers.native import json_of, removed
+from dynamic_providers.native import removed
+from dynamic_providers.postgres.access import DIGITALOCEAN, DIGITALOCEAN_DATABASE, managed_address
+from dynamic_providers.postgres.inputs import Server
+from dynamic_providers.postgres.marked import Place
 from dynamic_providers.waiting import Pace
 
 DROPLET = "digitalocean:index/droplet:Droplet"
 CLUSTER = "digitalocean:index/databaseCluster:DatabaseCluster"
 PER_PAGE = 200
+# Before it is online for the first time nothing is in a cluster.
+UNBORN = frozenset({"creating", "forking"})
 # Pulumi's type → path, and the key of the list in an answer.
 KINDS = {DROPLET: ("droplets", "droplets"), CLUSTER: ("databases", "databases")}
-
-
-def not_found(response: httpx.Response) -> bool:
-    """The vendor's own not-found answer."""
-    return bool(json_of(response).get("id") == "not_found")
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,38 @@ class DigitalOceanLister:
     def marked(self) -> Iterator[Marked]:
         """Droplets and clusters of this base stack."""
         for type_ in KINDS:
-            for row in self._all(type_):
-                for mark in map(Mark.parse, row["tags"] or ()):
-                    if mark and mark.stack == self.stack:
-                        yield _marked(type_, mark.name, row)
+            for mark, row in self._ours(type_):
+                yield _marked(type_, mark.name, row)
 
     def remove(self, found: Marked) -> None:
         """Delete an object and read back that it is gone."""
         path, _ = KINDS[found.type]
         removed(self.api, f"/v2/{path}/{{id}}", {"id": found.id}, what=found.what, pace=self.pace)
+
+    def places(self) -> Iterator[Place]:
+        """The servers of our PostgreSQL clusters, entered where every one of them can be."""
+        clusters = Clusters(self.api)
+        for mark, row in self._ours(CLUSTER):
+            cluster = cluster_of(row)
+            at = cluster.connection
+            if cluster.engine != "pg" or cluster.status in UNBORN or at is None:
+                continue
+            server = Server(
+                host=at.host,
+                port=at.port,
+                database=DIGITALOCEAN_DATABASE,
+                admin_login=at.user,
+                cluster_mark=str(mark),
+                access=DIGITALOCEAN,
+                server_id=cluster.id,
+            )
+            yield Place(server, managed_address(cluster, clusters.authority(cluster.id), server))
+
+    def _ours(self, type_: str) -> Iterator[tuple[Mark, dict[str, Any]]]:
+        for row in self._all(type_):
+            for mark in map(Mark.parse, row["tags"] or ()):
+                if mark and mark.stack == self.stack:
+                    yield mark, row
 
     def _all(self, type_: str) -> Iterator[dict[str, Any]]:
         """Every object of a kind; a list of clusters is `null` where there is none, and has no pages."""

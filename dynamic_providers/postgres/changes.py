@@ -15,7 +15,6 @@ from dynamic_providers.errors import AmbiguousMarkError
 from dynamic_providers.marks import mark_in
 from dynamic_providers.postgres.auth_uid import UID_COMMENT
 from dynamic_providers.postgres.connection import (
-    MAINTENANCE_DATABASE,
     Address,
     DatabaseAbsentError,
     Limits,
@@ -97,8 +96,13 @@ def observe(address: Address, tenant: TenantSchemaInputs, limits: Limits) -> Ten
         brief = replace(limits, total=min(LOOK_SECONDS, limits.total), circuit=None)
         return transact(address, compare, brief, awaits_database=False)
     except (DatabaseAbsentError, UnreachableError) as error:
-        log.warning("%s", error)
-        return tenant.model_copy(update={"layout": f"damaged: {error}"})
+        return unreached(tenant, error)
+
+
+def unreached(tenant: TenantSchemaInputs, error: PostgresError) -> TenantSchemaInputs:
+    """The tenant as it is told where nobody could look."""
+    log.warning("%s", error)
+    return tenant.model_copy(update={"layout": f"damaged: {error}"})
 
 
 def remove(address: Address, tenant: TenantSchemaInputs, limits: Limits) -> None:
@@ -115,7 +119,7 @@ def remove(address: Address, tenant: TenantSchemaInputs, limits: Limits) -> None
         found = transact(address, lambda connection: look(connection, tenant), limits, awaits_database=False)
     except DatabaseAbsentError:
         # Roles belong to the server and outlive the database.
-        address = address.at(MAINTENANCE_DATABASE)
+        address = address.at(address.maintenance)
         found = transact(address, lambda connection: look(connection, tenant), limits)
     if found.is_absent(dedicated=tenant.dedicated):
         return

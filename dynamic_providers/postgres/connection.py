@@ -2,7 +2,8 @@
 
 PostgresError                    one sentence with server, database and what to do; holds no password
 ├── UnreachableError             no connection within the deadline: says nothing about what exists
-└── DatabaseAbsentError          the server itself, asked in its database `postgres`, knows no such database
+├── ServerAbsentError            whoever runs the server says that it does not exist
+└── DatabaseAbsentError          the server itself, asked in its maintenance database, knows no such database
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from psycopg import errors
 
 from dynamic_providers.circuit import Circuit
 from dynamic_providers.errors import ProviderError
+from dynamic_providers.postgres.authority import authority_file
 
 MAINTENANCE_DATABASE = "postgres"
 
@@ -23,6 +25,7 @@ _PASSING = (
     errors.SerializationFailure,
     errors.DeadlockDetected,
     errors.LockNotAvailable,
+    errors.ObjectInUse,
     errors.TooManyConnections,
     errors.AdminShutdown,
     errors.CrashShutdown,
@@ -40,6 +43,10 @@ class PostgresError(ProviderError):
 
 class UnreachableError(PostgresError):
     """No connection within the deadline."""
+
+
+class ServerAbsentError(PostgresError):
+    """The server is proven absent, by whoever runs it; and with it all that was on it."""
 
 
 class DatabaseAbsentError(PostgresError):
@@ -62,7 +69,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is and who we are there; the password stays out of `repr`."""
+    """Where a database is and who we are there; the password stays out of `repr`.
+
+    `ca` is the PEM text of the authority that the server's certificate is checked against, where `sslmode` asks for
+    it; None leaves that to libpq. `maintenance` is a database that is always there and that we may log in to.
+    """
 
     host: str
     port: int
@@ -70,6 +81,8 @@ class Address:
     login: str
     password: str = field(repr=False)
     sslmode: str
+    ca: str | None = field(default=None, repr=False)
+    maintenance: str = MAINTENANCE_DATABASE
 
     def __str__(self) -> str:
         return f"database {self.database} on {self.host}:{self.port}"
@@ -78,6 +91,11 @@ class Address:
         """The same server and login, another database."""
         return replace(self, database=database)
 
+    @property
+    def root_certificate(self) -> str | None:
+        """What libpq calls `sslrootcert`, where an authority is given; the file is there when this returns."""
+        return None if self.ca is None else str(authority_file(self.ca))
+
 
 def transact(
     address: Address,
@@ -85,10 +103,12 @@ def transact(
     limits: Limits,
     *,
     awaits_database: bool = True,
+    autocommit: bool = False,
 ) -> Result:
     """What `work` returns; it runs in one transaction on a connection of its own, which is closed.
 
     A failure that passes is answered by a fresh transaction until the deadline, so `work` must be repeatable.
+    With `autocommit` every statement is a transaction of its own, as CREATE DATABASE asks for.
     A database that is being made is waited for, unless `awaits_database` is False.
 
     Raises:
@@ -110,6 +130,7 @@ def transact(
             circuit.check(server)
             with attempt, _connect(address, limits) as connection:
                 circuit.answered(server)
+                connection.autocommit = autocommit
                 return work(connection)
     except psycopg.Error as error:
         if error.sqlstate is None:
@@ -133,7 +154,7 @@ def _is_listed(address: Address, limits: Limits) -> bool:
     """False only when the server answered and does not know the database."""
     query = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
     try:
-        with _open(address.at(MAINTENANCE_DATABASE), limits) as connection:
+        with _open(address.at(address.maintenance), limits) as connection:
             row = connection.execute(query, [address.database]).fetchone()
     except psycopg.Error:
         return True
@@ -161,6 +182,7 @@ def open_session(
         user=address.login,
         password=address.password,
         sslmode=address.sslmode,
+        sslrootcert=address.root_certificate,
         connect_timeout=connect,
         application_name=application,
         options=" ".join(f"-c {name}={value}" for name, value in settings.items()),

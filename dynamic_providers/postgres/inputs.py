@@ -1,4 +1,4 @@
-"""What is asked of one tenant's place in a database."""
+"""What is asked of one tenant's place in a database, and how its server is reached."""
 
 from typing import Annotated
 
@@ -15,13 +15,35 @@ LAYOUT = "3"
 3: schema `auth` with `auth.uid()` in every database, schema `storage` in that of a tenant that has it to itself.
 """
 IDLE_IN_TRANSACTION_MS = 600_000
+DERIVED = "derived"
+"""The access of servers whose admin has the password that we have given him."""
 UNREADABLE = -1
 """Read for a number that is not written as we write it."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[^\x00]+$")]
 
 
-class TenantSchemaInputs(Inputs):
+class Server(Inputs):
+    """A database and how its server is reached as its admin: what every resource inside a server says of it.
+
+    `access` is the row of `access.ACCESSES` that knows the admin's password, `server_id` what whoever runs the server
+    calls it, `cluster_mark` what a derived password is derived from. None of it says what is in the database.
+    """
+
+    host: Annotated[str, Field(min_length=1)]
+    port: int
+    database: Name
+    admin_login: Name
+    cluster_mark: str
+    access: str = DERIVED
+    server_id: str = ""
+
+    def beside(self, other: "Server") -> bool:
+        """Whether both are databases of one server."""
+        return self.model_copy(update={"database": other.database}) == other
+
+
+class TenantSchemaInputs(Server):
     """One tenant in one database.
 
     `schema_name` is the program's `schema`, a word pydantic keeps for itself. `statement_timeout_ms` is in
@@ -31,11 +53,6 @@ class TenantSchemaInputs(Inputs):
     Whatever else a refresh may record is within the bounds here, so that state, too, is read by `of`.
     """
 
-    host: Annotated[str, Field(min_length=1)]
-    port: int
-    database: Name
-    admin_login: Name
-    cluster_mark: str
     schema_name: Name
     owner: Name
     login: Name

@@ -1,7 +1,7 @@
-"""Tenants of ours in a cluster's database, by the mark on their roles.
+"""What is ours on a server: tenants by the mark on their roles, their own databases by the mark on these.
 
-A role's comment is the admin's alone. A schema's is not: the tenant owns it and may write there what it likes, so a
-schema is known by its owner.
+A role's and a database's comment is the admin's alone. A schema's is not: the tenant owns it and may write there what
+it likes, so a schema is known by its owner.
 """
 
 from collections import defaultdict
@@ -14,26 +14,40 @@ from psycopg.rows import class_row
 from dynamic_providers.marks import Mark, Marked
 from dynamic_providers.postgres.changes import remove
 from dynamic_providers.postgres.connection import Address, Limits, transact
-from dynamic_providers.postgres.inputs import TenantSchemaInputs
-from dynamic_providers.postgres.names import DEDICATED_SCHEMA
+from dynamic_providers.postgres.databases import remove_database
+from dynamic_providers.postgres.inputs import Server, TenantSchemaInputs
+from dynamic_providers.postgres.names import DEDICATED_SCHEMA, roles_of
 
 TENANT_SCHEMA = "pulumi-python:dynamic/postgres:TenantSchema"
-OWNER_ENDING = "_owner"
+TENANT_DATABASE = "pulumi-python:dynamic/postgres:TenantDatabase"
 
+# A database that a role may enter by a grant of its own is the one that it lives in.
 _ROLES = """
 SELECT rolname::text AS name, shobj_description(oid, 'pg_authid') AS comment,
     ARRAY(SELECT nspname::text FROM pg_namespace WHERE nspowner = pg_roles.oid AND nspname = ANY (
-        ARRAY[rolname, replace(rolname, '_owner', '')]::name[])) AS schemas
+        ARRAY[rolname, replace(rolname, '_owner', '')]::name[])) AS schemas,
+    ARRAY(SELECT DISTINCT datname::text FROM pg_database, aclexplode(datacl) AS entry
+          WHERE entry.grantee = pg_roles.oid) AS databases
 FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE '%tenantry:%' ORDER BY rolname
+"""
+_DATABASES = """
+SELECT datname::text AS name, shobj_description(oid, 'pg_database') AS comment
+FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE '%tenantry:%' ORDER BY datname
 """
 
 
 @dataclass(frozen=True)
 class Place:
-    """A database of ours, and the mark that its admin's password is derived from."""
+    """A database of ours: what a resource inside it says of its server, and the way in."""
 
+    server: Server
     address: Address
-    cluster_mark: str
+
+
+@dataclass(frozen=True)
+class _Database:
+    name: str
+    comment: str
 
 
 @dataclass(frozen=True)
@@ -41,32 +55,41 @@ class _Role:
     name: str
     comment: str
     schemas: list[str]
+    databases: list[str]
 
 
 @dataclass(frozen=True)
 class PostgresLister:
-    """Finds and removes tenants' schemas in the databases of our clusters."""
+    """Finds and removes tenants' schemas and databases on our servers."""
 
     places: Callable[[], Iterable[Place]]
     stack: str
     limits: Limits
-    types = (TENANT_SCHEMA,)
+    types = (TENANT_SCHEMA, TENANT_DATABASE)
 
     def marked(self) -> Iterator[Marked]:
-        """Every tenant that carries our mark. Raises PostgresError for a database that cannot be looked into."""
+        """Everything that carries our mark. Raises PostgresError for a database that cannot be looked into."""
         for place in self.places():
-            yield from _tenants(place, self.stack, transact(place.address, _roles, self.limits))
+            roles, databases = transact(place.address, _look, self.limits)
+            yield from _tenants(place, self.stack, roles)
+            yield from _databases(place, self.stack, databases)
 
     def remove(self, found: Marked) -> None:
-        """Drop the tenant's schema and roles, with all that is in them."""
-        tenant = TenantSchemaInputs.of(dict(found.props))
-        place = next(each for each in self.places() if each.cluster_mark == tenant.cluster_mark)
-        remove(place.address, tenant, self.limits)
+        """Drop the tenant's schema and roles with all that is in them, or its database."""
+        server = Server.of(dict(found.props))
+        address = next(place.address for place in self.places() if place.server.beside(server))
+        if found.type == TENANT_DATABASE:
+            remove_database(address, found.id, found.props["mark"], self.limits)
+        else:
+            remove(address.at(server.database), TenantSchemaInputs.of(dict(found.props)), self.limits)
 
 
-def _roles(connection: psycopg.Connection) -> list[_Role]:
-    with connection.cursor(row_factory=class_row(_Role)) as cursor:
-        return cursor.execute(_ROLES).fetchall()
+def _look(connection: psycopg.Connection) -> tuple[list[_Role], list[_Database]]:
+    with (
+        connection.cursor(row_factory=class_row(_Role)) as roles,
+        connection.cursor(row_factory=class_row(_Database)) as databases,
+    ):
+        return roles.execute(_ROLES).fetchall(), databases.execute(_DATABASES).fetchall()
 
 
 def _tenants(place: Place, stack: str, roles: Sequence[_Role]) -> Iterator[Marked]:
@@ -75,16 +98,13 @@ def _tenants(place: Place, stack: str, roles: Sequence[_Role]) -> Iterator[Marke
         if (mark := Mark.parse(role.comment)) and mark.stack == stack:
             by_mark[mark].append(role)
     for mark, both in by_mark.items():
-        login = both[0].name.removesuffix(OWNER_ENDING)
+        owner, login = roles_of(both[0].name)
         schema = next((name for role in both for name in role.schemas), DEDICATED_SCHEMA)
+        database = next((name for role in both for name in role.databases), place.server.database)
         tenant = TenantSchemaInputs(
-            host=place.address.host,
-            port=place.address.port,
-            database=place.address.database,
-            admin_login=place.address.login,
-            cluster_mark=place.cluster_mark,
+            **{**place.server.props(), "database": database},
             schema_name=schema,
-            owner=f"{login}{OWNER_ENDING}",
+            owner=owner,
             login=login,
             connection_limit=0,
             statement_timeout_ms=0,
@@ -94,7 +114,20 @@ def _tenants(place: Place, stack: str, roles: Sequence[_Role]) -> Iterator[Marke
             type=TENANT_SCHEMA,
             name=mark.name,
             id=login,
-            what=f"schema {schema} of login {login} in {place.address}",
+            what=f"schema {schema} of login {login} in {place.address.at(database)}",
             holds_data=True,
             props=tenant.props(),
         )
+
+
+def _databases(place: Place, stack: str, databases: Sequence[_Database]) -> Iterator[Marked]:
+    for database in databases:
+        if (mark := Mark.parse(database.comment)) and mark.stack == stack:
+            yield Marked(
+                type=TENANT_DATABASE,
+                name=mark.name,
+                id=database.name,
+                what=str(place.address.at(database.name)),
+                holds_data=True,
+                props={**place.server.props(), "name": database.name, "mark": str(mark)},
+            )

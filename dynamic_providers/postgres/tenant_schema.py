@@ -5,72 +5,75 @@ update sets it again, so that the output stays true when the tenant has changed 
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pulumi
 from pulumi.dynamic import ConfigureRequest, CreateResult, ReadResult, Resource, UpdateResult
 
-from dynamic_providers.admin_password import derive_admin_password
 from dynamic_providers.base import Props, TypedProvider, declared
 from dynamic_providers.circuit import shared
 from dynamic_providers.configuration import Configuration, read_configuration
-from dynamic_providers.postgres.changes import make, observe, remove
-from dynamic_providers.postgres.connection import Address, Limits
-from dynamic_providers.postgres.inputs import LAYOUT, TenantSchemaInputs
+from dynamic_providers.postgres.access import DIGITALOCEAN, Reach, shared_reach
+from dynamic_providers.postgres.changes import make, observe, remove, unreached
+from dynamic_providers.postgres.connection import Limits, ServerAbsentError
+from dynamic_providers.postgres.inputs import DERIVED, LAYOUT, Server, TenantSchemaInputs
 
-PASSWORD_BYTES = 16
+# Random bytes of a tenant's password, by how its server is reached (A18, B31); they are written in hex.
+PASSWORD_BYTES = {DERIVED: 16, DIGITALOCEAN: 32}
 
 
 class TenantSchemaProvider(TypedProvider):
-    """Speaks to the cluster as its admin, whose password is derived here and is in no state."""
+    """Speaks to the server as its admin, whose password is found here and is in no state."""
 
     inputs: ClassVar[type[TenantSchemaInputs]] = TenantSchemaInputs
-    connection_fields = frozenset({"host", "port", "database", "admin_login", "cluster_mark", "given_password"})
+    connection_fields = frozenset(Server.model_fields) | {"given_password"}
     stateful_fields = frozenset({"schema_name", "owner", "login"})
     configuration: Configuration
+    reach: Reach
     limits: Limits
 
     def configure(self, req: ConfigureRequest) -> None:
         """Takes the admin secret and the TLS mode; nothing of it is pickled."""
         self.configuration = read_configuration(req.config)
+        self.reach = shared_reach(self.configuration)
         self.limits = Limits(total=self.configuration.retry_seconds, circuit=shared("postgres"))
 
     def create(self, props: Props) -> CreateResult:
         """Makes the tenant, or completes what carries its mark; the password is a new one, unless one is given."""
         want = self.inputs.of(props)
-        password = want.given_password or secrets.token_hex(PASSWORD_BYTES)
-        make(self._address(want), want, password, self.limits, marks={want.mark})
+        password = want.given_password or new_password(want.access)
+        make(self.reach.address(want), want, password, self.limits, marks={want.mark})
         return CreateResult(want.login, outputs(want, password))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """The tenant as found; drift shows in the inputs, and in `layout` where no input speaks of it."""
         want = self.inputs.of(props)
-        found = observe(self._address(want), want, self.limits)
+        try:
+            found = observe(self.reach.address(want), want, self.limits)
+        except ServerAbsentError as error:
+            found = unreached(want, error)
         return ReadResult(id_, outputs(found, props.get("password")), found.props())
 
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
         """Changes what differs and repairs what is damaged; the password stays."""
         self.changes_in_place(id_, olds, news)
         want = self.inputs.of(news)
-        password = olds.get("password") or secrets.token_hex(PASSWORD_BYTES)
-        make(self._address(want), want, password, self.limits, marks={want.mark, olds.get("mark", ""), ""})
+        password = olds.get("password") or new_password(want.access)
+        make(self.reach.address(want), want, password, self.limits, marks={want.mark, olds.get("mark", ""), ""})
         return UpdateResult(outputs(want, password))
 
     def delete(self, _id: str, props: Props) -> None:
         """Removes all that is the tenant's; a proven absent one is a success."""
         tenant = self.inputs.of(props)
-        remove(self._address(tenant), tenant, self.limits)
+        with suppress(ServerAbsentError):
+            remove(self.reach.address(tenant), tenant, self.limits)
 
-    def _address(self, tenant: TenantSchemaInputs) -> Address:
-        return Address(
-            host=tenant.host,
-            port=tenant.port,
-            database=tenant.database,
-            login=tenant.admin_login,
-            password=derive_admin_password(self.configuration.admin_secret, tenant.cluster_mark),
-            sslmode=self.configuration.sslmode,
-        )
+
+def new_password(access: str) -> str:
+    """A password that nobody has had before."""
+    return secrets.token_hex(PASSWORD_BYTES.get(access, PASSWORD_BYTES[DERIVED]))
 
 
 def outputs(tenant: TenantSchemaInputs, password: str | None) -> Props:
@@ -81,7 +84,7 @@ def outputs(tenant: TenantSchemaInputs, password: str | None) -> Props:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantSchemaArgs:
-    """What a program says of one tenant; host, port, database, admin_login and cluster_mark say how to get there."""
+    """What a program says of one tenant; the fields that it shares with `Server` say how to get there."""
 
     host: pulumi.Input[str]
     port: pulumi.Input[int]
@@ -97,6 +100,8 @@ class TenantSchemaArgs:
     blocked: pulumi.Input[bool]
     mark: pulumi.Input[str]
     given_password: pulumi.Input[str] | None = None
+    access: str = DERIVED
+    server_id: pulumi.Input[str] = ""
 
 
 class TenantSchema(Resource, module="postgres", name="TenantSchema"):

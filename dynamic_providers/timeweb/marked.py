@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from dynamic_providers.admin_password import derive_admin_password
 from dynamic_providers.marks import Mark, Marked
-from dynamic_providers.postgres.connection import Address
+from dynamic_providers.postgres.access import Reach
+from dynamic_providers.postgres.inputs import Server
 from dynamic_providers.postgres.marked import Place
 from dynamic_providers.timeweb.admin import AdminProvider
 from dynamic_providers.timeweb.bucket import BucketProvider
@@ -74,16 +74,20 @@ class TimewebLister:
 
     def places(self) -> Iterator[Place]:
         """The databases of ours that can be looked into: those whose cluster, database and admin are all there."""
-        secret, sslmode = self.session.configuration.admin_secret, self.session.configuration.sslmode
+        reach = Reach(self.session.configuration)
         for held in self._clusters:
-            cluster, cluster_mark = held.cluster, str(held.mark)
+            cluster = held.cluster
             if cluster.address is None or cluster.port is None or not held.admins:
                 continue
-            login = held.admins[0][1].login
             for _, database in held.databases:
-                password = derive_admin_password(secret, cluster_mark)
-                address = Address(cluster.address, cluster.port, database.name, login, password, sslmode)
-                yield Place(address, cluster_mark)
+                server = Server(
+                    host=cluster.address,
+                    port=cluster.port,
+                    database=database.name,
+                    admin_login=held.admins[0][1].login,
+                    cluster_mark=str(held.mark),
+                )
+                yield Place(server, reach.address(server))
 
     @cached_property
     def _clusters(self) -> list[_Held]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dynamic_providers.errors import ProviderError
-from dynamic_providers.listers import DIGITALOCEAN, HETZNER, LINODE, Lister, Native, Owner, open_listers
+from dynamic_providers.listers import DIGITALOCEAN, HETZNER, LINODE, Host, Lister, Native, Owner, open_listers
 from dynamic_providers.marks import Mark, Marked, labels, named, tag
 from tests.engines.native import toy_digitalocean, toy_hetzner, toy_linode
 from tests.engines.native.field import Vendor
@@ -118,13 +118,44 @@ def test_a_vendor_without_a_token_is_not_asked(native: Native, monkeypatch: pyte
     assert native({}, Owner("prod", "prod")) == []
 
 
+def test_digitalocean_s_clusters_of_ours_are_places_to_look_into(tmp_path: Path) -> None:
+    """Ours, of PostgreSQL, and born: before it is online for the first time nothing is in a cluster."""
+    cloud, database = serve(tmp_path, toy_digitalocean.routes, toy_digitalocean.refuse)
+    at = {"host": "db.example", "port": 25060, "user": "doadmin", "password": "sentinel", "database": "defaultdb"}
+    base = {"name": "a", "engine": "pg", "status": "online", "connection": at, "tags": [tag(OURS)]}
+    odd: dict[str, Row] = {
+        "ours": {},
+        "theirs": {"tags": [tag(THEIRS)]},
+        "mysql": {"engine": "mysql"},
+        "new": {"status": "creating"},
+    }
+    for id_, row in odd.items():
+        cloud.add("databases", {**base, "id": id_, **row})
+    settings = {"digitalocean:apiEndpoint": cloud.url, "digitalocean:token": TOKEN}
+    (lister,) = DIGITALOCEAN(settings, Owner("prod", "prod"))
+    assert isinstance(lister, Host)
+    (place,) = lister.places()
+    assert (place.server.access, place.server.server_id, place.server.database) == ("digitalocean", "ours", "defaultdb")
+    assert (place.address.login, place.address.ca) == ("doadmin", toy_digitalocean.AUTHORITY)
+    assert place.server.cluster_mark == str(OURS)
+    assert cloud.server is not None
+    cloud.server.stop()
+    database.close()
+
+
 def test_every_vendor_with_a_token_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for native in (HETZNER, DIGITALOCEAN, LINODE):
         monkeypatch.setenv(native.token[1], TOKEN)
         monkeypatch.delenv(native.url[1], raising=False)
     monkeypatch.delenv("TIMEWEB_CLOUD_TOKEN", raising=False)
     types = [type_ for lister in open_listers({}, Owner("prod", "prod")) for type_ in lister.types]
-    assert {type_.partition(":")[0] for type_ in types} == {"hcloud", "digitalocean", "linode"}
+    # What is in DigitalOcean's databases is listed too, and goes before them.
+    assert list(dict.fromkeys(type_.partition(":")[0] for type_ in types)) == [
+        "pulumi-python",
+        "hcloud",
+        "digitalocean",
+        "linode",
+    ]
 
 
 def test_a_hash_stands_for_a_name_that_is_too_long_and_is_told_by_the_name() -> None:

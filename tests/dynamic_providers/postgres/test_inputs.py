@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from dynamic_providers.postgres.connection import Address
+from dynamic_providers.postgres.inputs import LAYOUT, TenantSchemaInputs
 from dynamic_providers.postgres.tenant_schema import TenantSchemaProvider
 from tests.dynamic_providers.postgres.place import ADMIN_SECRET, configured_provider
 
@@ -39,6 +40,16 @@ ASKED = {
 def test_what_postgresql_could_not_take_fails_the_check_by_its_field(field: str, value: object) -> None:
     failures = TenantSchemaProvider().check({}, ASKED | {field: value}).failures or []
     assert [failure.property for failure in failures] == [field]
+
+
+def test_how_a_server_is_reached_makes_no_difference_and_a_state_without_the_newer_fields_is_read() -> None:
+    """Facts 3.1, trap 12: an edit of a cluster shows no tenant on it as changed."""
+    provider = TenantSchemaProvider()
+    olds = ASKED | {"layout": LAYOUT}
+    moved = {"host": "other", "port": 1, "access": "digitalocean", "server_id": "9cc10173", "cluster_mark": "x"}
+    assert provider.diff("c_acme", olds, olds | moved).changes is False
+    assert provider.check({}, olds).failures == []
+    assert TenantSchemaInputs.of(olds).access == "derived"
 
 
 def test_what_the_engine_stores_of_a_provider_is_a_reference_and_holds_no_secret() -> None:

@@ -4,15 +4,20 @@ import pytest
 
 from dynamic_providers.errors import AmbiguousMarkError
 from dynamic_providers.postgres.connection import Address, Limits, PostgresError
+from dynamic_providers.postgres.inputs import Server
 from dynamic_providers.postgres.marked import Place as Found
 from dynamic_providers.postgres.marked import PostgresLister
+from dynamic_providers.postgres.names import roles_of
 from sandbox.postgres import HOST
-from tests.dynamic_providers.postgres.place import ADMIN, ADMIN_PASSWORD, CLUSTER_MARK, DATABASE, Place
+from tests.dynamic_providers.postgres.place import ADMIN, ADMIN_PASSWORD, CLUSTER_MARK, DATABASE, Place, one
 
 
 def lister(place: Place, stack: str = "prod", password: str = ADMIN_PASSWORD) -> PostgresLister:
     address = Address(HOST, place.port, DATABASE, ADMIN, password, "disable")
-    return PostgresLister(lambda: [Found(address, CLUSTER_MARK)], stack, Limits(total=2))
+    server = Server(
+        host=HOST, port=place.port, database=DATABASE, admin_login=ADMIN, cluster_mark=CLUSTER_MARK, access="derived"
+    )
+    return PostgresLister(lambda: [Found(server, address)], stack, Limits(total=2))
 
 
 def names(place: Place, stack: str = "prod") -> dict[str, str]:
@@ -37,6 +42,53 @@ def test_tenants_are_listed_by_their_roles(place: Place) -> None:
     finally:
         with place.admin() as admin:
             admin.execute("DROP ROLE stranger")
+
+
+def test_a_tenant_s_own_database_is_found_by_its_mark_and_its_schema_where_it_lies(place: Place) -> None:
+    """B30: a login of `tenant_acme_user` goes with the owner `tenant_acme_owner`, whatever database we looked from."""
+    with place.admin() as admin:
+        admin.execute("CREATE DATABASE tenant_acme")
+        admin.execute("COMMENT ON DATABASE tenant_acme IS 'tenantry:prod:acme-own-database-1'")
+        admin.execute("CREATE DATABASE tenant_other")
+    roles = {"owner": "tenant_acme_owner", "login": "tenant_acme_user", "schema_name": "public"}
+    try:
+        place.create("acme", database="tenant_acme", **roles)
+        ours = lister(place)
+        schema, database = ours.marked()
+        assert (schema.name, schema.id) == ("acme-schema-1", "tenant_acme_user")
+        assert schema.what.startswith("schema public of login tenant_acme_user in database tenant_acme on")
+        assert {name: schema.props[name] for name in ("owner", "login", "database")} == {
+            "owner": "tenant_acme_owner",
+            "login": "tenant_acme_user",
+            "database": "tenant_acme",
+        }
+        assert (database.name, database.id, database.holds_data) == ("acme-own-database-1", "tenant_acme", True)
+        ours.remove(schema)
+        assert [each.id for each in ours.marked()] == ["tenant_acme"]
+        ours.remove(database)
+        assert list(ours.marked()) == []
+        with place.admin() as admin:
+            assert one(admin, "SELECT array_agg(rolname) FROM pg_roles WHERE rolname ^@ 'tenant_'") == (None,)
+            assert one(admin, "SELECT datname FROM pg_database WHERE datname ^@ 'tenant_'") == ("tenant_other",)
+    finally:
+        with place.superuser("postgres") as session:
+            session.execute("DROP DATABASE IF EXISTS tenant_acme WITH (FORCE)")
+            session.execute("DROP DATABASE IF EXISTS tenant_other")
+            session.execute("DROP ROLE IF EXISTS tenant_acme_user, tenant_acme_owner")
+
+
+@pytest.mark.parametrize(
+    ("role", "both"),
+    [
+        ("c_acme", ("c_acme_owner", "c_acme")),
+        ("c_acme_owner", ("c_acme_owner", "c_acme")),
+        ("tenant_acme_user", ("tenant_acme_owner", "tenant_acme_user")),
+        ("tenant_acme_owner", ("tenant_acme_owner", "tenant_acme_user")),
+    ],
+)
+def test_either_role_of_a_tenant_tells_the_other(role: str, both: tuple[str, str]) -> None:
+    """What a removal was cut off at is found by the role that is left."""
+    assert roles_of(role) == both
 
 
 def test_what_a_tenant_writes_on_its_schema_makes_nothing_ours(place: Place) -> None:

@@ -64,5 +64,6 @@ def test_a_program_declares_a_tenant_by_its_arguments_and_gets_a_secret_password
     run(declare)()
     declared = next(request for request in recorder.registered if request.custom)
     assert declared.type == "pulumi-python:dynamic/postgres:TenantSchema"
-    assert {key: value for key, value in declared.object.items() if key != "__provider"} == ASKED | {"layout": LAYOUT}
+    asked = ASKED | {"layout": LAYOUT, "access": "derived", "server_id": ""}
+    assert {key: value for key, value in declared.object.items() if key != "__provider"} == asked
     assert set(declared.additionalSecretOutputs) == {"login", "password", "given_password"}

@@ -72,7 +72,7 @@ def test_a_cluster_is_listed_with_its_size_and_what_is_in_it(account: Account, c
     assert not found["shared-pro-1-admin-1"].holds_data
     assert marked(account, stack="staging") == {}
     (place,) = lister(account).places()
-    assert (place.address.database, place.address.login, place.cluster_mark) == ("main", "admin", CLUSTER_MARK)
+    assert (place.address.database, place.address.login, place.server.cluster_mark) == ("main", "admin", CLUSTER_MARK)
 
 
 def test_a_cluster_that_has_no_admin_yet_cannot_be_looked_into(account: Account, cluster: str) -> None:

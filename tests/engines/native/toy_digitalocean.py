@@ -1,5 +1,7 @@
 """A toy of DigitalOcean: droplets, whose names are not unique, and database clusters; both get ready while polled."""
 
+import base64
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -7,6 +9,7 @@ from starlette.routing import Route
 from tests.engines.native.toy_cloud import Row, ToyCloud, answer, given, no_content
 
 CREATED = "2026-11-21T04:38:42Z"
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nof-the-toy\n-----END CERTIFICATE-----\n"
 CODES = {401: "unauthorized", 404: "not_found", 422: "unprocessable_entity", 500: "server_error"}
 FEATURES: Row = {"available": True, "features": []}
 READY = {"droplets": "active", "databases": "online"}
@@ -117,6 +120,15 @@ def _kind(cloud: ToyCloud, kind: str) -> list[Route]:
     ]
 
 
+def _authority(cloud: ToyCloud) -> Route:
+    def show(request: Request) -> Response:
+        if cloud.find("databases", request) is None:
+            return refuse(404, "The database cluster could not be found.")
+        return answer({"ca": {"certificate": base64.b64encode(AUTHORITY.encode()).decode()}})
+
+    return Route("/v2/databases/{id}/ca", show)
+
+
 def routes(cloud: ToyCloud) -> list[Route]:
-    """The operations that the plugin and our lister use."""
-    return [*_kind(cloud, "droplets"), *_kind(cloud, "databases")]
+    """The operations that the plugin and our own code use."""
+    return [*_kind(cloud, "droplets"), *_kind(cloud, "databases"), _authority(cloud)]
