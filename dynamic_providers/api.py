@@ -8,6 +8,9 @@ What is repeated, up to a deadline, with exponential backoff and jitter:
 | 5xx, silence, a bare 404: executed or not, nobody knows | yes | never: `UncertainError`, look for the mark first |
 | anything else | never | never |
 
+Some vendors promise more (`Promise`): that nothing was executed when they answer 423 or 503, so that even a POST may be
+repeated, the former for as long as what stands in its way may take.
+
 What has used up its deadline without an answer, and a token that is refused, end the calls of others too: `circuit`.
 """
 
@@ -15,7 +18,7 @@ import hashlib
 import ssl
 import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
@@ -28,7 +31,10 @@ from dynamic_providers.circuit import Circuit
 from dynamic_providers.errors import (
     AbsentError,
     ApiError,
+    BusyError,
+    DeadlineError,
     DoubtfulAbsenceError,
+    LockedError,
     NoAnswerError,
     NotSentError,
     ProviderError,
@@ -43,8 +49,9 @@ from dynamic_providers.limiter import Limiter
 from dynamic_providers.masking import mask, secrets_in
 
 IDEMPOTENT = frozenset({"GET", "PUT", "PATCH", "DELETE"})
-NOT_EXECUTED = (RateLimitedError, NotSentError)
+NOT_EXECUTED = (RateLimitedError, NotSentError, BusyError)
 UNKNOWN = (UnavailableError, NoAnswerError, DoubtfulAbsenceError)
+PROMISED: Mapping[int, type[ApiError]] = {HTTPStatus.LOCKED: LockedError, HTTPStatus.SERVICE_UNAVAILABLE: BusyError}
 NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 BODY_LIMIT = 2000
@@ -58,6 +65,13 @@ class Patience:
     first_pause: float = 0.5
     longest_pause: float = 10.0
     jitter: float = 0.5
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A vendor's word that 423 and 503 mean: not executed. `locked_seconds` is how long a 423 is waited out."""
+
+    locked_seconds: float
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,7 @@ class Api:
         vendor: str = "Timeweb",
         setting: str = "the token",
         patience: Patience = Patience(),
+        promise: Promise | None = None,
         circuit: Circuit | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout: float = 30.0,
@@ -128,6 +143,7 @@ class Api:
         self._limiter = limiter
         self._absent = absent
         self._patience = patience
+        self._promise = promise
         self._circuit = circuit or Circuit()
         self._setting = setting
         self._client = httpx.Client(
@@ -143,8 +159,24 @@ class Api:
     def request(self, call: Call) -> httpx.Response:
         """The 2xx answer to a call, after as many repetitions as its error classes allow.
 
-        Raises ApiError or TransportError; UncertainError for a create that may have been executed.
+        Raises ApiError or TransportError; UncertainError for a create that may have been executed; DeadlineError for
+        one that was put off by 423 until its deadline.
         """
+        if self._promise is None:
+            return self._request(call)
+        patience = replace(self._patience, deadline=self._promise.locked_seconds)
+        try:
+            for attempt in repeated(patience, lambda error: isinstance(error, LockedError)):
+                with attempt:
+                    return self._request(call)
+        except LockedError as error:
+            raise DeadlineError(
+                f"{self._vendor}: {call.method} {call.path} was put off for {patience.deadline:g} s, run again later: "
+                f"{error}"
+            ) from error
+        raise AssertionError("stamina ends with a result or an error")
+
+    def _request(self, call: Call) -> httpx.Response:
         began = self._circuit.clock()
         passes = partial(may_repeat, repeatable=call.repeatable)
         try:
@@ -154,7 +186,7 @@ class Api:
         except ProviderError as error:
             if passes(error):
                 self._lost(call, error, began)
-            if isinstance(error, UNKNOWN) and not call.repeatable:
+            if isinstance(error, UNKNOWN) and not isinstance(error, NOT_EXECUTED) and not call.repeatable:
                 raise UncertainError(f"{call.method} {call.path} may have been executed: {error}") from error
             raise
         raise AssertionError("stamina ends with a result or an error")
@@ -204,7 +236,8 @@ class Api:
         body = mask(response.text, secrets)[:BODY_LIMIT]
         if response.status_code == HTTPStatus.UNAUTHORIZED and call.auth is None:
             return TokenRefusedError(self._vendor, response.status_code, body, self._setting)
-        error = error_class(response, absent=self._absent)(self._vendor, response.status_code, body)
+        kind = error_class(response, absent=self._absent, promised=self._promise is not None)
+        error = kind(self._vendor, response.status_code, body)
         error.add_note(f"{call.method} {call.path}")
         return error
 
@@ -226,8 +259,12 @@ def may_repeat(error: Exception, *, repeatable: bool) -> bool:
     return isinstance(error, NOT_EXECUTED) or (repeatable and isinstance(error, UNKNOWN))
 
 
-def error_class(response: httpx.Response, *, absent: Callable[[httpx.Response], bool]) -> type[ApiError]:
+def error_class(
+    response: httpx.Response, *, absent: Callable[[httpx.Response], bool], promised: bool = False
+) -> type[ApiError]:
     """What an answer outside 2xx means to the caller."""
+    if promised and (kind := PROMISED.get(response.status_code)):
+        return kind
     if response.status_code == HTTPStatus.NOT_FOUND:
         return AbsentError if absent(response) else DoubtfulAbsenceError
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:

@@ -5,7 +5,9 @@ ProviderError                 one sentence for the operator; holds no secret
 │   ├── AbsentError           proven absent by the vendor's own signal: a 404 with error_code, NoSuchEntity
 │   ├── DoubtfulAbsenceError  a bare 404: the edge, not the API, answered; ask again, never take it for absence
 │   ├── RateLimitedError      429: proven not executed, repeat it after a pause
+│   ├── LockedError           423 where its vendor says so: put off until what is running has ended, not executed
 │   ├── UnavailableError      5xx: executed or not, nobody knows
+│   │   └── BusyError         503 where its vendor says so: not executed, repeat it after a pause
 │   └── RefusedError          any other answer: repeating it changes nothing
 │       └── TokenRefusedError 401: the same for every call until the setting is mended
 ├── TransportError            no answer at all
@@ -15,9 +17,11 @@ ProviderError                 one sentence for the operator; holds no secret
 ├── UncertainError            a create that may have been executed: look for the mark before anything else
 ├── DeadlineError             an object did not become what was asked for in time
 ├── FailedStateError          an object is in a state it does not leave by itself
+│   └── FailedOperationError  a step that the vendor had begun has failed
 ├── ShapeError                an answer that is not of the documented shape
 ├── ConfirmationNeededError   the vendor wants a human to confirm a delete
 ├── AmbiguousMarkError        two objects carry one mark, or one object carries somebody else's
+├── TenantProjectError        a tenant's Neon project could not be made or deleted; says why
 ├── StatefulChangeError       an edit that would need another object; `tenantry validate` refuses it beforehand
 └── PresetError               no size, or several, match what was asked for
 """
@@ -50,8 +54,16 @@ class RateLimitedError(ApiError):
     """429: the request was not executed."""
 
 
+class LockedError(ApiError):
+    """423 of a vendor that promises: the request was not executed, and may be repeated."""
+
+
 class UnavailableError(ApiError):
     """5xx: the request may have been executed."""
+
+
+class BusyError(UnavailableError):
+    """503 of a vendor that promises: the request was not executed, and may be repeated."""
 
 
 class RefusedError(ApiError):
@@ -96,6 +108,10 @@ class FailedStateError(ProviderError):
     """An object is in a state that waiting does not end."""
 
 
+class FailedOperationError(FailedStateError):
+    """A step of the vendor's failed; the text names it by its id."""
+
+
 class ShapeError(ProviderError):
     """An answer cannot be read; values are left out of the text."""
 
@@ -110,6 +126,10 @@ class AmbiguousMarkError(ProviderError):
 
 class PresetError(ProviderError):
     """A size is offered by no preset, or by several."""
+
+
+class TenantProjectError(ProviderError):
+    """`Failed to create tenant project: <reason>` and the like (B22); its cause is the reason's own error."""
 
 
 class StatefulChangeError(ProviderError):

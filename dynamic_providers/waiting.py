@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dynamic_providers.errors import DeadlineError
+from dynamic_providers.errors import AbsentError, DeadlineError
 
 Seen = TypeVar("Seen")
 
@@ -35,3 +35,11 @@ def wait_until(look: Callable[[], Seen], pending: Callable[[Seen], str], *, what
         if late:
             raise DeadlineError(f"{what} is not finished after {pace.deadline:g} s: {reason}")
         pace.sleep(pace.poll)
+
+
+def found_by(read: Callable[[], Seen]) -> Seen | None:
+    """What `read` finds; None only for proven absence."""
+    try:
+        return read()
+    except AbsentError:
+        return None

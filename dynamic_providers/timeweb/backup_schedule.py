@@ -10,7 +10,8 @@ from pydantic import Field
 
 from dynamic_providers.base import GONE, Inputs, Props, declared
 from dynamic_providers.timeweb.models import BackupSettings
-from dynamic_providers.timeweb.session import TimewebProvider, found_by
+from dynamic_providers.timeweb.session import TimewebProvider
+from dynamic_providers.waiting import found_by
 
 ANY_DAY = 1
 

@@ -15,8 +15,8 @@ from dynamic_providers.marks import MarkText, mark_in
 from dynamic_providers.timeweb import objects
 from dynamic_providers.timeweb.models import Bucket as Found
 from dynamic_providers.timeweb.presets import storage_preset
-from dynamic_providers.timeweb.session import Session, TimewebProvider, found_by
-from dynamic_providers.waiting import wait_until
+from dynamic_providers.timeweb.session import Session, TimewebProvider
+from dynamic_providers.waiting import found_by, wait_until
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from dynamic_providers.marks import MarkText, mark_in
 from dynamic_providers.timeweb.client import Fields
 from dynamic_providers.timeweb.models import Cluster as Found
 from dynamic_providers.timeweb.presets import FAMILY, database_preset
-from dynamic_providers.timeweb.session import Session, TimewebProvider, found_by
-from dynamic_providers.waiting import wait_until
+from dynamic_providers.timeweb.session import Session, TimewebProvider
+from dynamic_providers.waiting import found_by, wait_until
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from dynamic_providers.base import GONE, Inputs, Props, declared
 from dynamic_providers.inventory import Inventory, find_or_create
 from dynamic_providers.marks import MarkText, mark_in
 from dynamic_providers.timeweb.models import Database as Found
-from dynamic_providers.timeweb.session import Session, TimewebProvider, found_by
+from dynamic_providers.timeweb.session import Session, TimewebProvider
+from dynamic_providers.waiting import found_by
 
 PATCHED = {"name": "name", "mark": "description"}
 

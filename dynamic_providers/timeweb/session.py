@@ -15,7 +15,7 @@ from dynamic_providers.configuration import Configuration, read_configuration
 from dynamic_providers.errors import AbsentError, ProviderError
 from dynamic_providers.limiter import HostLimiter, default_folder
 from dynamic_providers.timeweb import client, grants
-from dynamic_providers.waiting import Pace, wait_until
+from dynamic_providers.waiting import Pace, found_by, wait_until
 
 Found = TypeVar("Found")
 SETTING = "timeweb:token (secret) or TIMEWEB_CLOUD_TOKEN"
@@ -116,11 +116,3 @@ def open_session(
         today,
         api(configuration.iam_url, grants.not_found),
     )
-
-
-def found_by(read: Callable[[], Found]) -> Found | None:
-    """What `read` finds; None only for proven absence."""
-    try:
-        return read()
-    except AbsentError:
-        return None

@@ -12,8 +12,8 @@ from dynamic_providers.inventory import Inventory, find_or_create
 from dynamic_providers.timeweb.grants import POLICY
 from dynamic_providers.timeweb.models import StorageUser as Found
 from dynamic_providers.timeweb.policies import Statement, document, granted, statements
-from dynamic_providers.timeweb.session import Session, TimewebProvider, found_by
-from dynamic_providers.waiting import wait_until
+from dynamic_providers.timeweb.session import Session, TimewebProvider
+from dynamic_providers.waiting import found_by, wait_until
 
 SECRETS = ["access_key", "secret_key"]
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dynamic_providers.api import Api, Call, Patience
+from dynamic_providers.api import Api, Call, Patience, Promise
 from dynamic_providers.errors import (
     AbsentError,
     ApiError,
+    DeadlineError,
     DoubtfulAbsenceError,
     NoAnswerError,
     NotSentError,
@@ -60,13 +61,14 @@ class NoLimit:
         self.endpoints.append(endpoint)
 
 
-def api(wire: Wire, patience: Patience = AMPLE, limiter: NoLimit | None = None) -> Api:
+def api(wire: Wire, patience: Patience = AMPLE, limiter: NoLimit | None = None, promise: Promise | None = None) -> Api:
     return Api(
         "https://api.example/",
         "t0p-s3cret-token",
         limiter=limiter or NoLimit(),
         absent=not_found,
         patience=patience,
+        promise=promise,
         transport=wire,
     )
 
@@ -238,3 +240,32 @@ def test_the_connections_close_with_the_client() -> None:
 def test_the_token_goes_to_https_or_loopback_only(url: str) -> None:
     with pytest.raises(ProviderError, match="in the clear"):
         Api(url, "t", limiter=NoLimit(), absent=not_found)
+
+
+PROMISE = Promise(locked_seconds=30)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "POST"])
+@pytest.mark.parametrize("status", [423, 503])
+def test_where_a_vendor_promises_it_423_and_503_are_repeated_whatever_the_method(method: str, status: int) -> None:
+    """G21: Neon's `423 and 503 are always safe to retry`; everything else is as in the table."""
+    wire = Wire(httpx.Response(status), httpx.Response(status), OK)
+    assert api(wire, promise=PROMISE).request(call(method)).status_code == 200
+    assert len(wire.requests) == 3
+    wire = Wire(httpx.Response(500), OK)
+    if method == "POST":
+        with pytest.raises(UncertainError):
+            api(wire, promise=PROMISE).request(call(method))
+        assert len(wire.requests) == 1
+
+
+def test_a_423_is_waited_out_longer_than_other_failures_and_ends_in_a_sentence() -> None:
+    wire = Wire(httpx.Response(423, json={"code": "", "message": "conflicting operations"}))
+    with pytest.raises(DeadlineError, match=r"Timeweb: POST /things/7 was put off for 0\.3 s, run again later: .* 423"):
+        api(wire, BRIEF, promise=Promise(locked_seconds=0.3)).request(call("POST"))
+    assert len(wire.requests) > 20
+
+
+def test_a_promised_503_that_stays_is_told_as_what_it_is_and_not_as_uncertain() -> None:
+    with pytest.raises(UnavailableError):
+        api(Wire(httpx.Response(503)), BRIEF, promise=PROMISE).request(call("POST"))
