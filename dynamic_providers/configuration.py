@@ -34,6 +34,13 @@ KEYS = {
     "requests_per_second": ("timeweb:requestsPerSecond", "TIMEWEB_REQUESTS_PER_SECOND"),
     "digitalocean_token": ("digitalocean:token", "DIGITALOCEAN_TOKEN"),
     "digitalocean_url": ("digitalocean:apiEndpoint", "DIGITALOCEAN_API_URL"),
+    "neon_api_key": ("neon:apiKey", "NEON_API_KEY"),
+    "neon_api_url": ("neon:apiUrl", "NEON_API_URL"),
+    "neon_org_id": ("neon:orgId", "NEON_ORG_ID"),
+    "neon_sslmode": ("neon:sslmode", "NEON_SSLMODE"),
+    "neon_poll_seconds": ("neon:pollSeconds", "NEON_POLL_SECONDS"),
+    "neon_deadline_seconds": ("neon:deadlineSeconds", "NEON_DEADLINE_SECONDS"),
+    "neon_requests_per_minute": ("neon:requestsPerMinute", "NEON_REQUESTS_PER_MINUTE"),
     "admin_secret": ("tenantry:adminSecret", "TENANTRY_ADMIN_SECRET"),
     "rate_dir": ("tenantry:rateDir", "TENANTRY_RATE_DIR"),
     "platform_url": ("platform:databaseUrl", "PLATFORM_DATABASE_URL"),
@@ -49,6 +56,9 @@ PARSERS = {
     "deadline_seconds": float,
     "retry_seconds": float,
     "requests_per_second": float,
+    "neon_poll_seconds": float,
+    "neon_deadline_seconds": float,
+    "neon_requests_per_minute": float,
     "rate_dir": Path,
 }
 
@@ -73,6 +83,13 @@ class Configuration:
     requests_per_second: float = 20.0
     digitalocean_token: str = field(default="", repr=False)
     digitalocean_url: str = "https://api.digitalocean.com"
+    neon_api_key: str = field(default="", repr=False)
+    neon_api_url: str = "https://console.neon.tech/api/v2"
+    neon_org_id: str = ""
+    neon_sslmode: str = "verify-full"
+    neon_poll_seconds: float = 1.0
+    neon_deadline_seconds: float = 600.0
+    neon_requests_per_minute: float = 700.0
     admin_secret: str = field(default="", repr=False)
     rate_dir: Path | None = None
     platform_url: str = field(default="", repr=False)

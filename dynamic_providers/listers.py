@@ -17,6 +17,8 @@ from dynamic_providers.hetzner import marked as hetzner
 from dynamic_providers.limiter import HostLimiter, default_folder
 from dynamic_providers.linode import marked as linode
 from dynamic_providers.marks import Marked
+from dynamic_providers.neon.marked import NeonLister
+from dynamic_providers.neon.session import open_session as open_neon
 from dynamic_providers.postgres.connection import Limits
 from dynamic_providers.postgres.marked import Place, PostgresLister
 from dynamic_providers.postgres.platform.address import platform_address
@@ -64,6 +66,13 @@ def _timeweb(settings: Source, owner: Owner) -> list[Lister]:
     if not configuration.token:
         return []
     return [TimewebLister(open_session(configuration), owner.stack, owner.prefix)]
+
+
+def _neon(settings: Source, owner: Owner) -> list[Lister]:
+    configuration = read_configuration(settings)
+    if not configuration.neon_api_key:
+        return []
+    return [NeonLister(open_neon(configuration), owner.stack, owner.prefix)]
 
 
 @dataclass(frozen=True)
@@ -146,6 +155,7 @@ def _platform(settings: Source, owner: Owner) -> list[Lister]:
 VENDORS: Mapping[str, Callable[[Source, Owner], list[Lister]]] = {
     "platform database": _platform,
     "Timeweb": _timeweb,
+    "Neon": _neon,
     **{native.vendor: native for native in NATIVES},
 }
 

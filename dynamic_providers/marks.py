@@ -4,6 +4,8 @@
 | --- | --- |
 | Timeweb cluster, database, admin, bucket | `description` |
 | Timeweb storage user | it has a name and nothing else, so the name is the mark |
+| Neon project | its name is the mark, and an annotation of its default branch, `tenantry`, proves whose it is |
+| Neon branch | its name, within a project of ours |
 | Postgres schema, owner role, login role | `COMMENT` |
 | Hetzner server, SSH key | labels `tenantry-stack` and `tenantry-name`, at most 63 characters each |
 | DigitalOcean droplet, database cluster | a tag, `tenantry:<stack>:<name>` |

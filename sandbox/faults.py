@@ -56,7 +56,7 @@ _ONE_OBJECT = r"^/api/v[12]/(databases|dbs|storages/buckets|storages/users)/[^/]
 _ANY_OBJECT = _ONE_OBJECT.removesuffix("$") + r"(/(instances|admins)/[^/]+)?$"
 _PROJECTS = r"^/api/v2/projects"
 _ONE_PROJECT = _PROJECTS + r"/[^/]+$"
-_OPERATION = _PROJECTS + r"/[^/]+/operations/[^/]+$"
+_OPERATION = _PROJECTS + r"/[^/]+/operations(/[^/]+)?$"
 
 SWITCHES: Mapping[str, Switch] = {
     switch.name: switch

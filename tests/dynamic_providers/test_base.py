@@ -18,6 +18,8 @@ from dynamic_providers.timeweb.database import DatabaseArgs
 
 # Recorded in users' states: a row may be added, never changed or dropped.
 PUBLIC_CLASSES = {
+    "dynamic_providers.neon.branch.BranchProvider",
+    "dynamic_providers.neon.project.ProjectProvider",
     "dynamic_providers.postgres.platform_tenant.PlatformTenantProvider",
     "dynamic_providers.postgres.tenant_database.TenantDatabaseProvider",
     "dynamic_providers.postgres.tenant_schema.TenantSchemaProvider",

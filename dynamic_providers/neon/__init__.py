@@ -1,0 +1,1 @@
+"""Neon: projects, their branches, and what in them is repaired."""
