@@ -34,12 +34,13 @@ class Secrets:
     s3_secret_key: str
     backup_access_key: str
     backup_secret_key: str
+    platform_password: str
 
     @classmethod
     def fresh(cls) -> Self:
         """New random values."""
         keys = (new_access_key(), new_secret_key(), new_access_key(), new_secret_key())
-        return cls(secrets.token_hex(24), secrets.token_hex(24), secrets.token_hex(32), *keys)
+        return cls(secrets.token_hex(24), secrets.token_hex(24), secrets.token_hex(32), *keys, secrets.token_hex(16))
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Layout:
     def servers(self, vendor: str) -> Path:
         """A folder per database server behind this vendor's simulator."""
         return self.root / SERVER_FOLDERS[vendor]
+
+    @property
+    def platform(self) -> Path:
+        """The platform database's server."""
+        return self.root / "platform"
 
     @property
     def fleet(self) -> Path:

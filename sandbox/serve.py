@@ -15,6 +15,7 @@ from pathlib import Path
 from sandbox.cluster_servers import PORTS_TRIED, PostgresServers
 from sandbox.errors import SandboxError
 from sandbox.folder import OFFSITE_BUCKET, SERVER_FOLDERS, Description, Layout, Secrets
+from sandbox.platform import platform_server
 from sandbox.ports import Ports
 from sandbox.s3 import S3Server
 from sandbox.simulators.neon import serve as neon
@@ -100,6 +101,9 @@ def running(layout: Layout, ports: Ports, tuning: Tuning) -> Iterator[Descriptio
         storage.plain.set_signer(Login("root", secrets.s3_access_key, secrets.s3_secret_key))
         site = Site(layout, secrets, ports, tuning, storage)
         urls = {name: stack.enter_context(simulator(site)) for name, simulator in SIMULATORS.items()}
+        if tuning.databases:
+            server = platform_server(layout.platform, ports.platform, secrets.platform_password)
+            urls["platform"] = stack.enter_context(server)
         yield Description(os.getpid(), time.time(), {**urls, "s3": storage.url})
 
 

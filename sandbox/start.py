@@ -15,6 +15,7 @@ import httpx
 from sandbox.cluster_servers import stop_orphans
 from sandbox.errors import SandboxError
 from sandbox.folder import OFFSITE_BUCKET, REGION, SERVER_FOLDERS, Description, Layout
+from sandbox.platform import admin_url, answers, stop_orphan
 from sandbox.ports import ANY_PORTS, DEFAULT_PORTS, Ports
 from sandbox.postgres import Binaries
 from sandbox.simulators.neon.records import ORGANIZATION
@@ -114,7 +115,7 @@ def stop(folder: Path, *, wipe: bool = False) -> bool:
             os.kill(pid, signal.SIGKILL)
             _wait(lambda: layout.supervisor() is None, STOP_SECONDS)
         _wait(lambda: _has_ended(pid), STOP_SECONDS)
-    orphans = sum(stop_orphans(layout.servers(vendor)) for vendor in SERVER_FOLDERS)
+    orphans = sum(stop_orphans(layout.servers(vendor)) for vendor in SERVER_FOLDERS) + stop_orphan(layout.platform)
     if wipe:
         shutil.rmtree(layout.root)
     return pid is not None or orphans > 0
@@ -147,6 +148,8 @@ def environment(folder: Path) -> dict[str, str]:
     secrets = layout.secrets()
     urls = addresses(folder)
     storage = urls["s3"]
+    # A sandbox without databases has none for the platform.
+    platform = urls.get("platform")
     return {
         "TIMEWEB_CLOUD_TOKEN": secrets.token,
         "TIMEWEB_API_URL": urls["timeweb"],
@@ -160,6 +163,7 @@ def environment(folder: Path) -> dict[str, str]:
         "NEON_ORG_ID": ORGANIZATION,
         "NEON_SSLMODE": "disable",
         "NEON_POLL_SECONDS": "0.2",
+        **({"PLATFORM_DATABASE_URL": admin_url(platform, secrets.platform_password)} if platform else {}),
         "S3_ENDPOINT": storage,
         "S3_IAM_ENDPOINT": storage,
         "S3_REGION": REGION,
@@ -230,6 +234,8 @@ def _servers(description: Description) -> list[ServerStatus]:
 
 
 def _answers(url: str) -> bool:
+    if url.startswith("postgresql://"):
+        return answers(url)
     try:
         return httpx.get(f"{url}/_sandbox/health", timeout=5).is_success
     except httpx.TransportError:

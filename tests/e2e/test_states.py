@@ -90,7 +90,7 @@ def test_a_terminated_tenant_keeps_its_data_and_a_removed_one_is_deleted(small: 
     small.edit(lambda tenants: tenants["beta"].update(removed={"on": "2026-11-01", "backup": "b-17"}))
     result = small.engine().up()
     assert result.ok, [failure.message for failure in result.failures]
-    assert result.counts["delete"] == 5  # two components, schema, bucket, storage user
+    assert result.counts["delete"] == 6  # two components, schema, bucket, storage user, record
     assert result.counts["update"] + result.counts["replace"] + result.counts["create"] == 0
     inventory = small.inventory()
     assert not any("beta" in item["mark"] for items in inventory.values() for item in items)
@@ -101,13 +101,14 @@ def test_a_terminated_tenant_keeps_its_data_and_a_removed_one_is_deleted(small: 
         assert session.execute("SELECT nspname FROM pg_namespace WHERE nspname = 'c_beta'").fetchall() == []
 
 
-def test_a_new_name_changes_nothing_but_the_outputs(small: World) -> None:
-    """F22: a rename of a tenant changes no resource."""
+def test_a_new_name_changes_nothing_but_the_outputs_and_the_record(small: World) -> None:
+    """F22, B43: a rename of a tenant changes nothing at its provider."""
     small.edit(lambda tenants: tenants["alpha"].update(name="Alpha & Sons"))
     small.forget_requests()
     result = small.engine().up()
     assert result.ok
-    assert not result.changed
+    changed = [change.name for change in result.changes if change.operation not in {"same", "read"}]
+    assert changed == ["alpha-record"]
     assert small.changes() == []
     assert small.tenants()["alpha"].name == "Alpha & Sons"
 

@@ -29,6 +29,7 @@ EXPECTED = {
     "NEON_ORG_ID",
     "NEON_SSLMODE",
     "NEON_POLL_SECONDS",
+    "PLATFORM_DATABASE_URL",
     "S3_ENDPOINT",
     "S3_IAM_ENDPOINT",
     "S3_REGION",
@@ -71,8 +72,9 @@ def test_a_sandbox_is_ready_within_seconds_and_gone_after_a_wipe(folder: Path, t
     (tmp_path / "tenants.yaml").write_text("tenants: {}\n")
     (source / "tenants.yaml").symlink_to(tmp_path / "tenants.yaml")
     ready = start(folder, ANY_PORTS, fleet_source=source)
-    assert [(each.name, each.healthy) for each in ready.servers] == [("timeweb", True), ("neon", True), ("s3", True)]
-    assert "not durable" in ready.servers[2].note
+    servers = ("timeweb", "neon", "platform", "s3")
+    assert [(each.name, each.healthy) for each in ready.servers] == [(name, True) for name in servers]
+    assert "not durable" in ready.servers[3].note
     variables = environment(folder)
     assert set(variables) == EXPECTED
     assert (folder / "fleet" / "tenants.yaml").read_text() == "tenants: {}\n"
@@ -84,6 +86,25 @@ def test_a_sandbox_is_ready_within_seconds_and_gone_after_a_wipe(folder: Path, t
     assert not folder.exists()
     with pytest.raises(httpx.ConnectError):
         httpx.get(variables["TIMEWEB_API_URL"])
+
+
+def test_the_platform_database_is_kept_belongs_to_no_superuser_and_shows_no_password(folder: Path) -> None:
+    first = start(folder, ANY_PORTS)
+    with psycopg.connect(environment(folder)["PLATFORM_DATABASE_URL"]) as connection:
+        connection.execute("CREATE TABLE kept (id int)")
+        query = "SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        assert connection.execute(query).fetchone() == (False, False, True)
+        password = connection.info.password
+    assert password not in repr(status(folder))
+    assert first.pid
+    os.kill(first.pid, signal.SIGKILL)
+    os.waitpid(first.pid, 0)
+    start(folder, ANY_PORTS)
+    with psycopg.connect(environment(folder)["PLATFORM_DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    assert stop(folder)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(environment(folder)["PLATFORM_DATABASE_URL"])
 
 
 def test_a_second_start_changes_nothing_and_says_so(folder: Path) -> None:
@@ -119,7 +140,10 @@ def test_after_a_kill_everything_durable_is_there_again(folder: Path) -> None:
         assert wait_started(client, path)["port"] == found["port"]
         assert client.get("/_sandbox/requests").json()[0]["method"] == "POST"
     psycopg.connect(host="127.0.0.1", port=found["port"], user="admin", password="pw", dbname="default_db").close()
-    assert [each.name for each in status(folder).servers] == ["timeweb", "neon", "s3", "timeweb postgres shared-free-1"]
+    assert [each.name for each in status(folder).servers] == [
+        *("timeweb", "neon", "platform", "s3"),
+        "timeweb postgres shared-free-1",
+    ]
     second = status(folder).pid
     assert second
     os.kill(second, signal.SIGKILL)
@@ -189,5 +213,9 @@ def test_what_never_was_started_has_no_environment(folder: Path) -> None:
 
 def test_the_shared_sandbox_of_the_tests_answers(sandbox: dict[str, str]) -> None:
     servers = status(Path(sandbox["TENANTRY_SANDBOX"])).servers
-    assert [(each.name, each.healthy) for each in servers[:3]] == [("timeweb", True), ("neon", True), ("s3", True)]
-    assert all(each.url.startswith(("http://127.0.0.1:", "postgresql://localhost:")) for each in servers)
+    names = ("timeweb", "neon", "platform", "s3")
+    assert [(each.name, each.healthy) for each in servers[:4]] == [(name, True) for name in names]
+    assert all(
+        each.url.startswith(("http://127.0.0.1:", "postgresql://localhost:", "postgresql://127.0.0.1:"))
+        for each in servers
+    )
