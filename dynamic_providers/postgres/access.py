@@ -3,6 +3,7 @@
 | access | who the admin is | its password |
 | --- | --- | --- |
 | `derived` | the login we have made on a cluster | derived from the fleet's admin secret and the cluster's mark |
+| `neon` | `neondb_owner` | Neon's API reveals it; `server_id` is `<project>/<branch>` |
 | `digitalocean` | `doadmin` | DigitalOcean's API tells it, with host, port and authority |
 
 No password of a vendor's is an input or in a state: it is asked for when it is needed, once for all providers of a run.
@@ -21,10 +22,19 @@ from dynamic_providers.circuit import Circuit
 from dynamic_providers.configuration import Configuration
 from dynamic_providers.digitalocean.clusters import Cluster, open_clusters
 from dynamic_providers.errors import AbsentError
-from dynamic_providers.postgres.connection import Address, PostgresError, ServerAbsentError, UnreachableError
+from dynamic_providers.neon.client import Neon
+from dynamic_providers.neon.session import open_session as open_neon
+from dynamic_providers.postgres.connection import (
+    SYSTEM_AUTHORITIES,
+    Address,
+    PostgresError,
+    ServerAbsentError,
+    UnreachableError,
+)
 from dynamic_providers.postgres.inputs import DERIVED, Server
 
 DIGITALOCEAN = "digitalocean"
+NEON = "neon"
 # What every managed cluster has from the start; there is no `postgres` that its admin may log in to.
 DIGITALOCEAN_DATABASE = "defaultdb"
 
@@ -101,6 +111,43 @@ def _derived(configuration: Configuration) -> Way:
     return way
 
 
+def _neon(configuration: Configuration) -> Way:
+    neon = open_neon(configuration).neon
+
+    def ask(place: tuple[str, str]) -> str:
+        server_id, role = place
+        project, _, branch = server_id.partition("/")
+        try:
+            return neon.password(project, branch, role)
+        except AbsentError as error:
+            raise _without_password(neon, project, branch, role) from error
+
+    known = Once(ask)
+    verified = configuration.neon_sslmode.startswith("verify")
+
+    def way(server: Server) -> Address:
+        return Address(
+            host=server.host,
+            port=server.port,
+            database=server.database,
+            login=server.admin_login,
+            password=known.get((server.server_id, server.admin_login)),
+            sslmode=configuration.neon_sslmode,
+            ca=SYSTEM_AUTHORITIES if verified else None,
+        )
+
+    return way
+
+
+def _without_password(neon: Neon, project: str, branch: str, role: str) -> PostgresError:
+    """A role that is gone says nothing of the branch, which may hold a tenant's data."""
+    try:
+        neon.branch(project, branch)
+    except AbsentError:
+        return ServerAbsentError(f"Neon has no branch {branch} of project {project}")
+    return PostgresError(f"Neon project {project} has no role {role}: `tenantry up --refresh` makes it again")
+
+
 def _digitalocean(configuration: Configuration) -> Way:
     clusters = open_clusters(configuration, circuit=Circuit())
 
@@ -141,4 +188,8 @@ def managed_address(cluster: Cluster, authority: str, server: Server) -> Address
     )
 
 
-ACCESSES: Mapping[str, Callable[[Configuration], Way]] = {DERIVED: _derived, DIGITALOCEAN: _digitalocean}
+ACCESSES: Mapping[str, Callable[[Configuration], Way]] = {
+    DERIVED: _derived,
+    NEON: _neon,
+    DIGITALOCEAN: _digitalocean,
+}

@@ -19,6 +19,8 @@ from dynamic_providers.errors import ProviderError
 from dynamic_providers.postgres.authority import authority_file
 
 MAINTENANCE_DATABASE = "postgres"
+# libpq's word for the authorities that the machine trusts, in place of the name of a file.
+SYSTEM_AUTHORITIES = "system"
 
 # Another session was in the way, or the server is just not there; each ends by itself.
 _PASSING = (
@@ -72,7 +74,8 @@ class Address:
     """Where a database is and who we are there; the password stays out of `repr`.
 
     `ca` is the PEM text of the authority that the server's certificate is checked against, where `sslmode` asks for
-    it; None leaves that to libpq. `maintenance` is a database that is always there and that we may log in to.
+    it, or SYSTEM_AUTHORITIES; None leaves that to libpq. `maintenance` is a database that is always there and that we
+    may log in to.
     """
 
     host: str
@@ -94,7 +97,7 @@ class Address:
     @property
     def root_certificate(self) -> str | None:
         """What libpq calls `sslrootcert`, where an authority is given; the file is there when this returns."""
-        return None if self.ca is None else str(authority_file(self.ca))
+        return self.ca if self.ca in {None, SYSTEM_AUTHORITIES} else str(authority_file(self.ca))
 
 
 def transact(
