@@ -90,7 +90,7 @@ def faults(
     times: Annotated[int, typer.Option(help="How many requests are struck; 0 until cleared.", min=0)] = 1,
     method: Annotated[str | None, typer.Option(help="Only requests of this method.")] = None,
     path: Annotated[str | None, typer.Option(help="Only requests whose path matches this expression.")] = None,
-    simulator: Annotated[str, typer.Option(help="Whose simulator is struck: timeweb or neon.")] = "timeweb",
+    simulator: Annotated[str, typer.Option(help="Whose simulator: timeweb, neon or digitalocean.")] = "timeweb",
     clear: Annotated[bool, typer.Option("--clear", help="Switch all faults off.")] = False,
 ) -> None:
     """Switch documented incidents of a provider on and off."""

@@ -111,6 +111,20 @@ class PostgresServers:
             with self._awake(slot), self._superuser(slot) as connection:
                 ensure(connection, contents, slot.passwords)
 
+    def names(self, cluster_id: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The databases and the logins without superuser's rights on the server; none while it does not answer."""
+        slot = self._slots.get(cluster_id)
+        if slot is None or not slot.running:
+            return (), ()
+        with self._superuser(slot) as connection:
+            databases = connection.execute(
+                "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> current_database() ORDER BY oid"
+            ).fetchall()
+            logins = connection.execute(
+                "SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY oid"
+            ).fetchall()
+        return tuple(row[0] for row in databases), tuple(row[0] for row in logins)
+
     def drop_database(self, cluster_id: int, name: str) -> None:
         """Drop a database with its sessions."""
         if slot := self._slots.get(cluster_id):

@@ -53,7 +53,9 @@ class Fault:
 
 _CLUSTERS = r"^/api/v1/(databases|dbs)$"
 _ONE_OBJECT = r"^/api/v[12]/(databases|dbs|storages/buckets|storages/users)/[^/]+$"
-_ANY_OBJECT = _ONE_OBJECT.removesuffix("$") + r"(/(instances|admins)/[^/]+)?$"
+_MANAGED_CLUSTERS = r"^/v2/databases$"
+_MANAGED_OBJECT = r"^/v2/databases/[^/]+(/(dbs|users|pools)/[^/]+)?$"
+_ANY_OBJECT = _ONE_OBJECT.removesuffix("$") + r"(/(instances|admins)/[^/]+)?$|" + _MANAGED_OBJECT
 _PROJECTS = r"^/api/v2/projects"
 _ONE_PROJECT = _PROJECTS + r"/[^/]+$"
 _OPERATION = _PROJECTS + r"/[^/]+/operations(/[^/]+)?$"
@@ -68,6 +70,13 @@ SWITCHES: Mapping[str, Switch] = {
         Switch("bare-404", "the edge answered 404 without an envelope for an object that lives", "instead", 404),
         Switch("locked", "423 while another operation ran on the object", "instead", 423, "Resource is locked"),
         Switch("rate-limited", "429 although the caller kept the pace", "instead", 429, "Too many requests"),
+        Switch(
+            "forbidden",
+            "403 for once, nothing done; while a cluster is polled it makes the native plugin forget the cluster",
+            "instead",
+            403,
+            "You are not authorized to perform this operation",
+        ),
         Switch("token-refused", "401 because the token expired or was revoked", "instead", 401, "Unauthorized"),
         Switch("slow", "an answer that took longer than usual; option seconds, default 1", "slow"),
         Switch(
@@ -93,10 +102,10 @@ SWITCHES: Mapping[str, Switch] = {
         ),
         Switch(
             "stuck",
-            "a cluster that never leaves `starting`, or after an order to change its size `rebooting`",
+            "a cluster that never leaves `starting` or `creating`, or `rebooting` or `resizing` if its size is changed",
             "rule",
             method="POST",
-            path=_CLUSTERS,
+            path=f"{_CLUSTERS}|{_MANAGED_CLUSTERS}",
         ),
         Switch("failed-state", "a cluster that ends in `error`", "rule", method="POST", path=_CLUSTERS),
         Switch(

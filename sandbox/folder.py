@@ -18,7 +18,7 @@ from sandbox.simulators.timeweb.state import new_access_key, new_secret_key
 REGION = "ru-1"
 OFFSITE_BUCKET = "tenantry-offsite"
 # Who has real database servers behind its simulator, and the folder they lie in, one folder a server.
-SERVER_FOLDERS: Mapping[str, str] = {"timeweb": "clusters", "neon": "neon"}
+SERVER_FOLDERS: Mapping[str, str] = {"timeweb": "clusters", "neon": "neon", "digitalocean": "managed"}
 _LOCK_ATTEMPTS = 20
 _LOCK_PAUSE = 0.05
 
@@ -29,6 +29,7 @@ class Secrets:
 
     token: str
     neon_key: str
+    digitalocean_token: str
     admin_secret: str
     s3_access_key: str
     s3_secret_key: str
@@ -39,8 +40,17 @@ class Secrets:
     @classmethod
     def fresh(cls) -> Self:
         """New random values."""
-        keys = (new_access_key(), new_secret_key(), new_access_key(), new_secret_key())
-        return cls(secrets.token_hex(24), secrets.token_hex(24), secrets.token_hex(32), *keys, secrets.token_hex(16))
+        return cls(
+            token=secrets.token_hex(24),
+            neon_key=secrets.token_hex(24),
+            digitalocean_token=secrets.token_hex(24),
+            admin_secret=secrets.token_hex(32),
+            s3_access_key=new_access_key(),
+            s3_secret_key=new_secret_key(),
+            backup_access_key=new_access_key(),
+            backup_secret_key=new_secret_key(),
+            platform_password=secrets.token_hex(16),
+        )
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,11 @@ class Layout:
     def platform(self) -> Path:
         """The platform database's server."""
         return self.root / "platform"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate authority of the servers that speak TLS."""
+        return self.root / "authority"
 
     @property
     def fleet(self) -> Path:

@@ -12,12 +12,16 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.authority import Authority, open_authority
 from sandbox.cluster_servers import PORTS_TRIED, PostgresServers
 from sandbox.errors import SandboxError
 from sandbox.folder import OFFSITE_BUCKET, SERVER_FOLDERS, Description, Layout, Secrets
+from sandbox.fronted_servers import FrontedServers
 from sandbox.platform import platform_server
 from sandbox.ports import Ports
 from sandbox.s3 import S3Server
+from sandbox.simulators.digitalocean import serve as digitalocean
+from sandbox.simulators.digitalocean.servers import ManagedServers, NoManagedServers
 from sandbox.simulators.neon import serve as neon
 from sandbox.simulators.server import PortTakenError
 from sandbox.simulators.servers import ClusterServers, NoServers
@@ -40,13 +44,23 @@ class Site:
     tuning: Tuning
     storage: S3Server
 
+    def first_port(self, vendor: str) -> int:
+        """Where the range of this vendor's databases begins; 0 for any ports."""
+        first = self.ports.database
+        return first and first + list(SERVER_FOLDERS).index(vendor) * PORTS_TRIED
+
     def servers(self, vendor: str) -> ClusterServers:
         """The database servers behind this vendor's simulator, on a range of ports of their own."""
         if not self.tuning.databases:
             return NoServers()
-        first = self.ports.database
-        nth = list(SERVER_FOLDERS).index(vendor)
-        return PostgresServers(self.layout.servers(vendor), first and first + nth * PORTS_TRIED)
+        return PostgresServers(self.layout.servers(vendor), self.first_port(vendor))
+
+    def managed_servers(self, authority: Authority) -> ManagedServers:
+        """The same for the vendor whose servers speak TLS."""
+        if not self.tuning.databases:
+            return NoManagedServers()
+        folder, first = self.layout.servers("digitalocean"), self.first_port("digitalocean")
+        return FrontedServers(folder, authority.server_context(), first)
 
 
 @contextmanager
@@ -83,8 +97,29 @@ def _neon(site: Site) -> Iterator[str]:
         running.stop()
 
 
+@contextmanager
+def _digitalocean(site: Site) -> Iterator[str]:
+    authority = open_authority(site.layout.authority)
+    running = digitalocean.serve(
+        site.layout.root,
+        token=site.secrets.digitalocean_token,
+        servers=site.managed_servers(authority),
+        certificate=authority.pem,
+        port=site.ports.digitalocean,
+        delays=digitalocean.Delays(create=site.tuning.cluster_seconds, resize=CHANGE_SECONDS),
+    )
+    try:
+        yield running.url
+    finally:
+        running.stop()
+
+
 # By the name under which their URLs are known; all of them take faults at their control address.
-SIMULATORS: Mapping[str, Callable[[Site], AbstractContextManager[str]]] = {"timeweb": _timeweb, "neon": _neon}
+SIMULATORS: Mapping[str, Callable[[Site], AbstractContextManager[str]]] = {
+    "timeweb": _timeweb,
+    "neon": _neon,
+    "digitalocean": _digitalocean,
+}
 
 
 @contextmanager

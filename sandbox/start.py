@@ -40,7 +40,11 @@ STOP_SECONDS = 30.0
 _PROJECT = Path(__file__).resolve().parent.parent
 _NOTES = {"s3": "not durable: a restart empties the buckets, and `up --refresh` puts the grants back"}
 # Which list of its inventory a simulator has its database servers in, and the status of one that answers.
-_DATABASES = {"timeweb": ("clusters", "started"), "neon": ("branches", "ready")}
+_DATABASES = {
+    "timeweb": ("clusters", "started"),
+    "neon": ("branches", "ready"),
+    "digitalocean": ("clusters", "online"),
+}
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,8 @@ def environment(folder: Path) -> dict[str, str]:
         "NEON_ORG_ID": ORGANIZATION,
         "NEON_SSLMODE": "disable",
         "NEON_POLL_SECONDS": "0.2",
+        "DIGITALOCEAN_TOKEN": secrets.digitalocean_token,
+        "DIGITALOCEAN_API_URL": urls["digitalocean"],
         **({"PLATFORM_DATABASE_URL": admin_url(platform, secrets.platform_password)} if platform else {}),
         "S3_ENDPOINT": storage,
         "S3_IAM_ENDPOINT": storage,

@@ -22,9 +22,7 @@ def laid_out(folder: Path, tenants: str) -> Layout:
     """A sandbox's folder as it is once its servers ran, without the servers."""
     layout = Layout(folder)
     layout.create()
-    layout.describe(
-        Description(0, 0.0, {"timeweb": "http://127.0.0.1:1", "neon": "http://127.0.0.1:2", "s3": "http://127.0.0.1:3"})
-    )
+    layout.describe(Description(0, 0.0, dict.fromkeys(("timeweb", "neon", "digitalocean", "s3"), "http://127.0.0.1:1")))
     layout.fleet.mkdir()
     FleetFolder(layout.fleet).write("tenants.yaml", tenants)
     return layout

@@ -30,6 +30,8 @@ EXPECTED = {
     "NEON_SSLMODE",
     "NEON_POLL_SECONDS",
     "PLATFORM_DATABASE_URL",
+    "DIGITALOCEAN_TOKEN",
+    "DIGITALOCEAN_API_URL",
     "S3_ENDPOINT",
     "S3_IAM_ENDPOINT",
     "S3_REGION",
@@ -72,9 +74,9 @@ def test_a_sandbox_is_ready_within_seconds_and_gone_after_a_wipe(folder: Path, t
     (tmp_path / "tenants.yaml").write_text("tenants: {}\n")
     (source / "tenants.yaml").symlink_to(tmp_path / "tenants.yaml")
     ready = start(folder, ANY_PORTS, fleet_source=source)
-    servers = ("timeweb", "neon", "platform", "s3")
+    servers = ("timeweb", "neon", "digitalocean", "platform", "s3")
     assert [(each.name, each.healthy) for each in ready.servers] == [(name, True) for name in servers]
-    assert "not durable" in ready.servers[3].note
+    assert "not durable" in ready.servers[4].note
     variables = environment(folder)
     assert set(variables) == EXPECTED
     assert (folder / "fleet" / "tenants.yaml").read_text() == "tenants: {}\n"
@@ -141,7 +143,7 @@ def test_after_a_kill_everything_durable_is_there_again(folder: Path) -> None:
         assert client.get("/_sandbox/requests").json()[0]["method"] == "POST"
     psycopg.connect(host="127.0.0.1", port=found["port"], user="admin", password="pw", dbname="default_db").close()
     assert [each.name for each in status(folder).servers] == [
-        *("timeweb", "neon", "platform", "s3"),
+        *("timeweb", "neon", "digitalocean", "platform", "s3"),
         "timeweb postgres shared-free-1",
     ]
     second = status(folder).pid
@@ -162,32 +164,6 @@ def wait_started(client: httpx.Client, path: str) -> dict[str, Any]:
     pytest.fail("the cluster did not start")
 
 
-def test_a_branch_outlives_a_killed_supervisor_and_is_ended_without_one(folder: Path) -> None:
-    first = start(folder, ANY_PORTS)
-    variables = environment(folder)
-    key = {"Authorization": f"Bearer {variables['NEON_API_KEY']}"}
-    with httpx.Client(base_url=variables["NEON_API_URL"], headers=key) as neon:
-        address = made_project(neon)
-    assert first.pid
-    os.kill(first.pid, signal.SIGKILL)
-    os.waitpid(first.pid, 0)
-    psycopg.connect(address).close()
-    assert stop(folder), "orphaned databases are ended without a supervisor"
-    with pytest.raises(psycopg.OperationalError):
-        psycopg.connect(address)
-
-
-def made_project(neon: httpx.Client) -> str:
-    """The connection string of a new project, once its operations are done."""
-    made = neon.post("/projects", json={"project": {"name": "acme"}}).json()
-    operations = f"/projects/{made['project']['id']}/operations"
-    for _ in range(200):
-        if {each["status"] for each in neon.get(operations).json()["operations"]} == {"finished"}:
-            return str(made["connection_uris"][0]["connection_uri"])
-        time.sleep(0.1)
-    pytest.fail("the operations did not end")
-
-
 def test_neon_is_served_struck_by_its_own_faults_and_shown_with_its_databases(folder: Path) -> None:
     start(folder, ANY_PORTS)
     variables = environment(folder)
@@ -198,11 +174,16 @@ def test_neon_is_served_struck_by_its_own_faults_and_shown_with_its_databases(fo
         assert [neon.get("/projects").status_code for _ in range(2)] == [503, 200]
         switch_on(folder, "unavailable", times=0, simulator="neon")
         clear_faults(folder)
-        address = made_project(neon)
-    psycopg.connect(address).close()
+        made = neon.post("/projects", json={"project": {"name": "acme"}}).json()
+        operations = f"/projects/{made['project']['id']}/operations"
+        for _ in range(200):
+            if {each["status"] for each in neon.get(operations).json()["operations"]} == {"finished"}:
+                break
+            time.sleep(0.1)
+        psycopg.connect(made["connection_uris"][0]["connection_uri"]).close()
     shown = status(folder).servers[-1]
     assert (shown.name, shown.healthy, shown.note) == ("neon postgres acme/main", True, "ready")
-    assert shown.url == f"postgresql://localhost:{httpx.URL(address).port}"
+    assert shown.url == f"postgresql://localhost:{httpx.URL(made['connection_uris'][0]['connection_uri']).port}"
 
 
 def test_a_taken_port_is_one_clear_sentence(folder: Path) -> None:
@@ -234,8 +215,8 @@ def test_what_never_was_started_has_no_environment(folder: Path) -> None:
 
 def test_the_shared_sandbox_of_the_tests_answers(sandbox: dict[str, str]) -> None:
     servers = status(Path(sandbox["TENANTRY_SANDBOX"])).servers
-    names = ("timeweb", "neon", "platform", "s3")
-    assert [(each.name, each.healthy) for each in servers[:4]] == [(name, True) for name in names]
+    names = ("timeweb", "neon", "digitalocean", "platform", "s3")
+    assert [(each.name, each.healthy) for each in servers[:5]] == [(name, True) for name in names]
     assert all(
         each.url.startswith(("http://127.0.0.1:", "postgresql://localhost:", "postgresql://127.0.0.1:"))
         for each in servers

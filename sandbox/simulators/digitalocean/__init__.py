@@ -1,0 +1,1 @@
+"""DigitalOcean's managed databases: clusters with databases, users, pools and trusted sources, and tags."""
