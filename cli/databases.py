@@ -43,7 +43,8 @@ class Databases:
         try:
             tenants = parse_tenants(merged(stack, folder, engine, show_secrets=True))
         except ValidationError as error:
-            raise EngineError(f"the outputs of '{stack}' are not whole: run `tenantry up` first") from error
+            faults = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors()[:3])
+            raise EngineError(f"the outputs of '{stack}' are not whole ({faults}): run `tenantry up` first") from error
         # After the outputs: those refuse a stack without a file, and an engine would make one.
         configuration = open_engine(engine, stack, fleet).configuration()
         return cls(fleet, configuration.get("tenantry:baseStack") or stack, configuration, tenants)

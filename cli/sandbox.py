@@ -16,6 +16,7 @@ from catalogue.placement import place
 from cli import options
 from cli.terminal import complain, emit, say, table
 from engines import pulumi_cli
+from sandbox.broken_grants import HOLES, break_grant, mend_grants
 from sandbox.control import clear_faults, switch_on
 from sandbox.faults import SWITCHES
 from sandbox.start import DEFAULT_PORTS, Ports, Status, environment
@@ -91,17 +92,27 @@ def faults(
     method: Annotated[str | None, typer.Option(help="Only requests of this method.")] = None,
     path: Annotated[str | None, typer.Option(help="Only requests whose path matches this expression.")] = None,
     simulator: Annotated[str, typer.Option(help="Whose simulator: timeweb, neon or digitalocean.")] = "timeweb",
-    clear: Annotated[bool, typer.Option("--clear", help="Switch all faults off.")] = False,
+    tenant: Annotated[
+        str | None, typer.Option(help="With a broken grant: whose rights are given away; anybody's where not given.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Switch all faults off, and mend broken grants.")] = False,
 ) -> None:
-    """Switch documented incidents of a provider on and off."""
+    """Switch documented incidents of a provider on and off, and give tenants' rights away for `verify` to find."""
     if not names and not clear:
-        table("", ("fault", "incident"), [(switch.name, switch.incident) for switch in SWITCHES.values()])
+        rows = [(switch.name, switch.incident) for switch in SWITCHES.values()]
+        rows += [(hole.name, hole.incident) for hole in HOLES.values()]
+        table("", ("fault", "incident"), rows)
         return
     if clear:
         clear_faults(folder)
-    for name in names or ():
-        switch_on(folder, name, times=times, method=method, path=path, simulator=simulator)
-    say("faults are off" if clear and not names else f"on: {', '.join(names or ())}")
+        mend_grants(folder, environment(folder))
+    on = [
+        break_grant(folder, name, environment(folder), tenant)
+        if name in HOLES
+        else switch_on(folder, name, times=times, method=method, path=path, simulator=simulator)
+        for name in names or ()
+    ]
+    say("faults are off" if clear and not names else f"on: {', '.join(on)}")
 
 
 def environment_of(folder: Path) -> dict[str, str]:

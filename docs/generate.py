@@ -18,6 +18,7 @@ from docs.commands import commands_page, variables
 from docs.markdown import code, table
 from docs.models import model_sections
 from dynamic_providers.configuration import KEYS, Configuration
+from sandbox.broken_grants import HOLES
 from sandbox.faults import FOREVER, SWITCHES
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -168,7 +169,10 @@ def faults_page() -> str:
                 )
                 for switch in SWITCHES.values()
             ),
-        ),
+        )
+        + "\n\nBroken grants are made on the tenants' real servers and in the store, at once and until `--clear`;\n"
+        "`--tenant` says whose. [`tenantry verify isolation`](commands.md) finds each of them.\n\n"
+        + table(("broken grant", "what is wrong"), ((code(hole.name), hole.incident) for hole in HOLES.values())),
     )
 
 

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from components.outputs import TenantOutputs, parse_tenants
 from engines.embedded import EmbeddedEngine
-from lifecycle.isolation import probe_database, probe_storage
+from lifecycle.certificate import sentences
+from lifecycle.isolation import certify
 from sandbox.start import environment
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -54,24 +55,18 @@ def pair(tenants: Mapping[str, TenantOutputs]) -> tuple[str, str]:
 
 
 def show_isolation(environ: Mapping[str, str]) -> None:
-    """One tenant's own credentials work, its neighbour's do not."""
+    """One tenant's own credentials work, its neighbour's do not; what counts as an attempt has such a control."""
     engine = EmbeddedEngine(PROJECT, "sandbox", Path(environ["TENANTRY_STATE"]), environ)
     tenants = parse_tenants(engine.outputs(show_secrets=True)["tenants"])
     owner, neighbour = pair(tenants)
     console.print(f"\nCredentials of {owner} and of {neighbour}, used on what belongs to {owner}:")
-    target = tenants[owner]
-    for by in (owner, neighbour):
-        own = tenants[by]
-        if own.database is None or own.storage is None or target.database is None or target.storage is None:
-            raise LookupError(by)
-        probes = [
-            *probe_database(by, own.database, owner, target.database),
-            *probe_storage(by, own.storage, owner, target.storage),
-        ]
-        for probe in probes:
-            console.print(f"  {probe.by:<24} {probe.what:<28} {probe.outcome}", markup=False)
-            if probe.outcome != ("allowed" if by == owner else "refused"):
-                sys.exit(f"the demo ended: {probe.what} by {by} was {probe.outcome}")
+    certificate = certify(tenants, only=[owner, neighbour], stack="sandbox")
+    for probe in certificate.attempts:
+        if (probe.by, probe.against) == (neighbour, owner):
+            console.print(f"  {probe.what:<48} {owner}: allowed   {neighbour}: {probe.outcome}", markup=False)
+    console.print(f"Between the two: {certificate.summary}", markup=False)
+    if not certificate.holds:
+        sys.exit(f"the demo ended: {'; '.join(sentences((*certificate.successes, *certificate.broken_controls)))}")
 
 
 def main() -> None:

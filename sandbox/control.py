@@ -17,8 +17,11 @@ def switch_on(
     method: str | None = None,
     path: str | None = None,
     simulator: str = "timeweb",
-) -> None:
-    """Let a fault strike the next `times` matching requests to a simulator (0: until cleared). Raises SandboxError."""
+) -> str:
+    """Let a fault strike the next `times` matching requests to a simulator (0: until cleared); answers what is on.
+
+    Raises SandboxError.
+    """
     if name not in SWITCHES:
         raise SandboxError(f"there is no fault '{name}': `tenantry sandbox faults` lists them")
     if simulator not in SERVER_FOLDERS:
@@ -26,6 +29,7 @@ def switch_on(
     wanted = {"name": name, "times": times, "method": method, "path": path}
     given = {key: value for key, value in wanted.items() if value is not None}
     _control(addresses(folder)[simulator], "POST", given)
+    return name
 
 
 def clear_faults(folder: Path) -> None:

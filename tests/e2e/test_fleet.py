@@ -8,7 +8,8 @@ import pytest
 
 from components.outputs import parse_tenants
 from engines.engine import Result
-from lifecycle.isolation import Certificate, certify
+from lifecycle.certificate import Certificate
+from lifecycle.isolation import certify
 from tests.e2e.world import ENGINES, World, bucket_of, connect
 
 pytestmark = pytest.mark.e2e
