@@ -63,13 +63,17 @@ class Probing:
     ledger: Ledger
     residents: dict[str, Resident] = field(default_factory=dict)
 
+    def at_home(self) -> tuple[Resident, ...]:
+        """Who has moved in so far; on other servers they still do."""
+        return tuple(self.residents.values())
+
     def targets(self, by: Resident) -> Iterator[Resident]:
-        """Whom a tenant is to try, who are at home."""
-        return (other for name, other in self.residents.items() if name != by.name and (by.name, name) in self.wanted)
+        """Whom a tenant is to try."""
+        return (other for other in self.at_home() if other.name != by.name and (by.name, other.name) in self.wanted)
 
     def foreign_roles(self, by: Resident) -> list[str]:
         """The roles of the others on a tenant's server."""
-        same = (other for other in self.residents.values() if other.place.server == by.place.server and other != by)
+        same = (other for other in self.at_home() if other.place.server == by.place.server and other != by)
         return [role for other in same for role in other.subject.roles]
 
 
@@ -92,9 +96,9 @@ def probe_databases(
             if platform is not None:
                 place, login, password = place_of(platform)
                 ledger.control(PLATFORM, LOG_IN_AT_PLATFORM, log_in(place, login, password).word)
-            list(pool.map(lambda each: _elsewhere(probing, each, taken, platform), probing.residents.values()))
+            list(pool.map(lambda each: _elsewhere(probing, each, taken, platform), probing.at_home()))
         finally:
-            list(pool.map(lambda each: _clear(probing, each), probing.residents.values()))
+            list(pool.map(lambda each: _clear(probing, each), probing.at_home()))
 
 
 def _at_home(probing: Probing, outputs: Mapping[str, DatabaseOutput]) -> None:
@@ -162,10 +166,11 @@ def _has_subject(connection: psycopg.Connection, probe: SqlProbe, me: Resident) 
 
 def _look_round(probing: Probing, me: Resident, connection: psycopg.Connection) -> None:
     """All that can be tried from a tenant's own session."""
+    others = probing.foreign_roles(me)
     with trial(connection):
         for probe in probes.AT_HOME:
             if _has_subject(connection, probe, me):
-                _try(probing, connection, probe, me, me)
+                _try(probing, connection, probe, me, me, others=others)
         for other in probing.targets(me):
             if other.place.server == me.place.server:
                 for probe in probes.AGAINST_OTHERS:
@@ -173,8 +178,16 @@ def _look_round(probing: Probing, me: Resident, connection: psycopg.Connection) 
                         _try(probing, connection, probe, me, other)
 
 
-def _try(probing: Probing, connection: psycopg.Connection, probe: SqlProbe, me: Resident, other: Resident) -> None:
-    outcome = attempt(connection, probes.script(probe, me.subject, other.subject), finds=probe.finds)
+def _try(
+    probing: Probing,
+    connection: psycopg.Connection,
+    probe: SqlProbe,
+    me: Resident,
+    other: Resident,
+    *,
+    others: Sequence[str] = (),
+) -> None:
+    outcome = attempt(connection, probes.script(probe, me.subject, other.subject, others), finds=probe.finds)
     probing.ledger.attempt(me.name, other.name, f"SQL: {probe.what}", outcome.word, outcome.found)
 
 

@@ -112,11 +112,12 @@ WHERE EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid) AND NOT (relr
 AND (nspname = {schema_name} OR pg_get_userbyid(relowner) = ANY ({roles}::text[]))
 """
 
+# Those of other tenants are found with the rights on their functions.
 DEFINERS: LiteralString = """
 SELECT format('function %I.%I of %s', nspname, proname, pg_get_userbyid(proowner))
 FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
 WHERE prosecdef AND nspname NOT IN ('pg_catalog', 'information_schema')
-AND pg_get_userbyid(proowner) <> ALL ({roles}::text[])
+AND pg_get_userbyid(proowner) <> ALL ({roles}::text[]) AND pg_get_userbyid(proowner) <> ALL ({others}::text[])
 AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
 AND has_schema_privilege(session_user, pronamespace, 'USAGE')
 AND has_function_privilege(session_user, pg_proc.oid, 'EXECUTE')

@@ -185,8 +185,9 @@ def _filled(text: LiteralString, victim: Tenant, neighbour: Tenant) -> str:
         "owner": sql.Identifier(victim.owner),
         "database": sql.Identifier(victim.database),
         "neighbour": sql.Identifier(neighbour.login),
-        "forced": sql.Identifier(*(victim.forced or ())),
     }
+    if victim.forced:
+        words["forced"] = sql.Identifier(*victim.forced)
     return sql.SQL(text).format(**words).as_string()
 
 

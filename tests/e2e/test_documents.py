@@ -47,6 +47,10 @@ def test_the_guide_to_backups_works(reader: Reader) -> None:
     reader.type(blocks(PROJECT / "docs" / "how-to" / "backups.md"))
 
 
+def test_the_guide_to_isolation_works(reader: Reader) -> None:
+    reader.type(blocks(PROJECT / "docs" / "how-to" / "isolation.md"))
+
+
 def test_the_guide_to_poolers_works(reader: Reader) -> None:
     reader.type(blocks(PROJECT / "docs" / "how-to" / "pooler.md"))
 

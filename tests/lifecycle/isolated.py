@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from components.outputs import BackupOutput, DatabaseOutput, TenantOutputs
+from components.outputs import BackupOutput, DatabaseOutput, FeaturesOutput, TenantOutputs
 from dynamic_providers.postgres.urls import database_url
 from sandbox.postgres import HOST, Binaries, PostgresServer
 from tests.dynamic_providers.postgres.place import ADMIN, ADMIN_PASSWORD, DATABASE, Made, Place, configured_provider
@@ -76,6 +76,10 @@ class Cluster:
             schema_name=schema,
             connection_limit=3,
             backups=BackupOutput(interval="none", copies=0, note=""),
+            status="active",
+            branch="main",
+            features=FeaturesOutput(real_time=True, branches=True, api_generation=True),
+            sslmode="disable",
             monthly_cost=None,
             password=made["password"],
             database_url=url,
