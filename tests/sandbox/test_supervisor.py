@@ -164,6 +164,32 @@ def wait_started(client: httpx.Client, path: str) -> dict[str, Any]:
     pytest.fail("the cluster did not start")
 
 
+def test_a_branch_outlives_a_killed_supervisor_and_is_ended_without_one(folder: Path) -> None:
+    first = start(folder, ANY_PORTS)
+    variables = environment(folder)
+    key = {"Authorization": f"Bearer {variables['NEON_API_KEY']}"}
+    with httpx.Client(base_url=variables["NEON_API_URL"], headers=key) as neon:
+        address = made_project(neon)
+    assert first.pid
+    os.kill(first.pid, signal.SIGKILL)
+    os.waitpid(first.pid, 0)
+    psycopg.connect(address).close()
+    assert stop(folder), "orphaned databases are ended without a supervisor"
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(address)
+
+
+def made_project(neon: httpx.Client) -> str:
+    """The connection string of a new project, once its operations are done."""
+    made = neon.post("/projects", json={"project": {"name": "acme"}}).json()
+    operations = f"/projects/{made['project']['id']}/operations"
+    for _ in range(200):
+        if {each["status"] for each in neon.get(operations).json()["operations"]} == {"finished"}:
+            return str(made["connection_uris"][0]["connection_uri"])
+        time.sleep(0.1)
+    pytest.fail("the operations did not end")
+
+
 def test_neon_is_served_struck_by_its_own_faults_and_shown_with_its_databases(folder: Path) -> None:
     start(folder, ANY_PORTS)
     variables = environment(folder)
@@ -174,16 +200,11 @@ def test_neon_is_served_struck_by_its_own_faults_and_shown_with_its_databases(fo
         assert [neon.get("/projects").status_code for _ in range(2)] == [503, 200]
         switch_on(folder, "unavailable", times=0, simulator="neon")
         clear_faults(folder)
-        made = neon.post("/projects", json={"project": {"name": "acme"}}).json()
-        operations = f"/projects/{made['project']['id']}/operations"
-        for _ in range(200):
-            if {each["status"] for each in neon.get(operations).json()["operations"]} == {"finished"}:
-                break
-            time.sleep(0.1)
-        psycopg.connect(made["connection_uris"][0]["connection_uri"]).close()
+        address = made_project(neon)
+    psycopg.connect(address).close()
     shown = status(folder).servers[-1]
     assert (shown.name, shown.healthy, shown.note) == ("neon postgres acme/main", True, "ready")
-    assert shown.url == f"postgresql://localhost:{httpx.URL(made['connection_uris'][0]['connection_uri']).port}"
+    assert shown.url == f"postgresql://localhost:{httpx.URL(address).port}"
 
 
 def test_a_taken_port_is_one_clear_sentence(folder: Path) -> None:
