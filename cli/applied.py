@@ -16,6 +16,8 @@ from components.settings import SECRETS, SOURCES
 
 # What the program is made of; the engines and the command change nothing that it declares.
 PROGRAM = ("__main__.py", "Pulumi.yaml", "requirements.txt", "billing", "catalogue", "components", "dynamic_providers")
+# Code, and the migrations of tenants' databases.
+ENDINGS = ("py", "sql")
 # Read by the program beside its settings.
 VARIABLES = ("TENANTRY_SANDBOX_WITHOUT",)
 
@@ -67,6 +69,6 @@ def _sources(project: Path) -> Iterator[Path]:
     for name in PROGRAM:
         path = project / name
         if path.is_dir():
-            yield from sorted(path.rglob("*.py"))
+            yield from sorted(file for ending in ENDINGS for file in path.rglob(f"*.{ending}"))
         elif path.exists():
             yield path

@@ -102,6 +102,7 @@ class _Cell:
             cost=self._share(tenant, placed.cluster) if placed.cluster else None,
             blocked=standing.blocked,
             protect=standing.protect,
+            serves=standing.serves,
             password=password,
             pooler=self._pooler(plan, placement) if placement else None,
         )
@@ -237,22 +238,23 @@ class _Cell:
 
 @dataclass(frozen=True)
 class Standing:
-    """How one generation of a section stands: closed to its tenant or not, deleted by a run or not."""
+    """How one generation of a section stands: closed to its tenant or not, deleted by a run or not, serving or not."""
 
     blocked: bool
     protect: bool
+    serves: bool
 
     @classmethod
     def serving(cls, tenant: Tenant, other: Other | None) -> Self:
         """The one that serves is closed while its data is copied to the other."""
         frozen = other is not None and other.role == "frozen"
-        return cls(blocked=tenant.blocked or frozen, protect=tenant.protected)
+        return cls(blocked=tenant.blocked or frozen, protect=tenant.protected, serves=True)
 
     @classmethod
     def other(cls, tenant: Tenant, other: Other) -> Self:
         """The one that does not serve is always closed; it is protected if it has served, until it is dropped."""
         served = other.role == "held" or other.returns
-        return cls(blocked=True, protect=tenant.protected and served)
+        return cls(blocked=True, protect=tenant.protected and served, serves=False)
 
 
 def _shared(cell: _Cell, args: TenantDatabaseArgs) -> Details:

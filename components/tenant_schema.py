@@ -1,4 +1,4 @@
-"""What shared and dedicated databases have in common: the tenant's schema on a cluster, and what its outputs say."""
+"""What all kinds of database have in common: the tenant's schema, what is set up in it, and what its outputs say."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from billing.money import Money
-from catalogue.names import MAIN_BRANCH, logical_name, login_name, owner_name
+from catalogue.names import MAIN_BRANCH, database_names, logical_name, login_name, owner_name
 from catalogue.placement import Placed
 from catalogue.plan import DatabasePlan
 from catalogue.tenant import Tenant
@@ -17,6 +17,7 @@ from components.settings import Settings
 from components.timeweb_cluster import ADMIN_LOGIN, DATABASE, TimewebCluster
 from dynamic_providers.marks import Mark
 from dynamic_providers.postgres.tenant_schema import TenantSchema, TenantSchemaArgs
+from dynamic_providers.postgres.tenant_setup import TenantSetup, TenantSetupArgs
 from dynamic_providers.postgres.urls import database_url
 
 
@@ -25,7 +26,8 @@ class TenantDatabaseArgs:
     """One generation of a tenant's database section; `cost` is the tenant's share of its cluster a month.
 
     `password` is for the login of a generation that is made beside another one, whose password stays the tenant's.
-    `pooler` is where the tenant is sent; None sends it to the cluster itself.
+    `pooler` is where the tenant is sent; None sends it to the cluster itself. `serves` says that it is this generation
+    that serves: migrations and access roles are for no other, since a move brings the tables along with their ledger.
     """
 
     tenant: Tenant
@@ -36,6 +38,7 @@ class TenantDatabaseArgs:
     cost: Money | None
     blocked: bool
     protect: bool
+    serves: bool
     password: pulumi.Input[str] | None = None
     pooler: PoolerAddress | None = None
 
@@ -50,8 +53,8 @@ def declare_schema(
 ) -> TenantSchema:
     """The tenant's schema, owner and login on `cluster`."""
     name = logical_name(args.tenant.id, "schema", args.placed.generation)
-    return TenantSchema(
-        name,
+    return declare_place(
+        args,
         TenantSchemaArgs(
             host=cluster.host,
             port=cluster.port,
@@ -74,6 +77,39 @@ def declare_schema(
             depends_on=cluster.ready,
             deleted_with=cluster.cluster,
         ),
+    )
+
+
+def declare_place(args: TenantDatabaseArgs, schema: TenantSchemaArgs, options: pulumi.ResourceOptions) -> TenantSchema:
+    """A tenant's place on any server, and where it serves, what is set up there."""
+    made = TenantSchema(logical_name(args.tenant.id, "schema", args.placed.generation), schema, options)
+    if args.serves:
+        _declare_setup(
+            args,
+            schema,
+            pulumi.ResourceOptions(parent=options.parent, depends_on=made, deleted_with=options.deleted_with),
+        )
+    return made
+
+
+def _declare_setup(args: TenantDatabaseArgs, schema: TenantSchemaArgs, options: pulumi.ResourceOptions) -> None:
+    name = logical_name(args.tenant.id, "setup", args.placed.generation)
+    TenantSetup(
+        name,
+        TenantSetupArgs(
+            host=schema.host,
+            port=schema.port,
+            database=schema.database,
+            admin_login=schema.admin_login,
+            cluster_mark=schema.cluster_mark,
+            schema=schema.schema,
+            owner=schema.owner,
+            login=schema.login,
+            base=database_names(args.placed.provider, args.plan.mode, args.tenant.id).base,
+            blocked=schema.blocked,
+            mark=str(Mark(args.settings.base_stack, name)),
+        ),
+        options,
     )
 
 

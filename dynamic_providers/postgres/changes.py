@@ -34,12 +34,12 @@ log = logging.getLogger(__name__)
 # A look waits for nobody: what is not there now is damage.
 LOOK_SECONDS = 5.0
 
-# Databases, other than the one we are in, with something that belongs to the tenant's roles: left by a tenant who
+# Databases, other than the one we are in, with something that belongs to roles of the tenant's: left by a tenant who
 # visited the server's own databases, it would keep the roles from being dropped.
-_OTHER_DATABASES = """
+OTHER_DATABASES = """
 SELECT DISTINCT datname::text FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid
 WHERE refclassid = 'pg_authid'::regclass AND datname <> current_database()
-AND refobjid IN (SELECT oid FROM pg_roles WHERE rolname IN (%s, %s))
+AND refobjid IN (SELECT oid FROM pg_roles WHERE rolname = ANY (%s))
 """
 
 
@@ -74,7 +74,7 @@ def make(address: Address, want: TenantSchemaInputs, password: str, limits: Limi
 
     transact(address, change, limits)
     if want.blocked:
-        end_sessions(address, want.login, limits)
+        end_sessions(address, [want.login], limits)
 
 
 def observe(address: Address, tenant: TenantSchemaInputs, limits: Limits) -> TenantSchemaInputs:
@@ -130,7 +130,7 @@ def remove(address: Address, tenant: TenantSchemaInputs, limits: Limits) -> None
             ask_sessions_to_end(connection, tenant.login)
         if roles := _existing_roles(tenant, found):
             connection.execute(block_statements(roles, tenant.login, version=connection.info.server_version))
-        return [row[0] for row in connection.execute(_OTHER_DATABASES, [tenant.owner, tenant.login])]
+        return [row[0] for row in connection.execute(OTHER_DATABASES, [[tenant.owner, tenant.login]])]
 
     def drop_owned(connection: psycopg.Connection) -> None:
         connection.execute(drop_owned_statement(_existing_roles(tenant, found)))
@@ -143,7 +143,7 @@ def remove(address: Address, tenant: TenantSchemaInputs, limits: Limits) -> None
         connection.execute(drop_statements(_existing_roles(tenant, left), schema))
 
     others = transact(address, block, limits)
-    end_sessions(address, tenant.login, limits)
+    end_sessions(address, [tenant.login], limits)
     for database in others:
         transact(address.at(database), drop_owned, limits)
     transact(address, drop, limits)

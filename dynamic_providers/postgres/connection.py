@@ -120,11 +120,11 @@ def transact(
 
     """
 
-    def passes(error: Exception) -> bool:
-        return _passes(error) or (awaits_database and isinstance(error, DatabaseAbsentError))
+    def repeats(error: Exception) -> bool:
+        return passes(error) or (awaits_database and isinstance(error, DatabaseAbsentError))
 
     attempts = stamina.retry_context(
-        on=passes, attempts=None, timeout=limits.total, wait_initial=0.1, wait_max=2.0, wait_jitter=0.3
+        on=repeats, attempts=None, timeout=limits.total, wait_initial=0.1, wait_max=2.0, wait_jitter=0.3
     )
     circuit, server = limits.circuit or Circuit(), (address.host, address.port, address.login)
     began = circuit.clock()
@@ -192,7 +192,8 @@ def open_session(
     )
 
 
-def _passes(error: Exception) -> bool:
+def passes(error: Exception) -> bool:
+    """Whether the failure ends by itself, so that `transact` tries again."""
     if not isinstance(error, psycopg.Error):
         return False
     if error.sqlstate is None:

@@ -23,7 +23,7 @@ from dynamic_providers.postgres.found import Found
 from dynamic_providers.postgres.inputs import IDLE_IN_TRANSACTION_MS, TenantSchemaInputs
 from dynamic_providers.postgres.names import AUTH_SCHEMA, EXTENSIONS_SCHEMA, STORAGE_SCHEMA
 
-_OPTIONS_SINCE = 160000  # from PostgreSQL 16 on a membership says what it is good for
+OPTIONS_SINCE = 160000  # from PostgreSQL 16 on a membership says what it is good for
 
 _ROLES = (
     # The login comes first: where it is blocked, nothing else may delay that.
@@ -207,4 +207,4 @@ def _listed(roles: Sequence[str]) -> sql.Composed:
 
 def membership_options(version: int) -> sql.SQL:
     """What a membership is good for, all of it, as the server of this version wants it said."""
-    return sql.SQL("WITH INHERIT TRUE, SET TRUE" if version >= _OPTIONS_SINCE else "")
+    return sql.SQL("WITH INHERIT TRUE, SET TRUE" if version >= OPTIONS_SINCE else "")

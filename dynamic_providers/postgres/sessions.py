@@ -1,5 +1,7 @@
 """Other people's sessions: the lock that keeps our own changes apart, and the end of a blocked tenant's sessions."""
 
+from collections.abc import Sequence
+
 import psycopg
 
 from dynamic_providers.postgres.connection import Address, Limits, PostgresError, transact
@@ -18,10 +20,11 @@ WHERE locktype = 'advisory' AND classid = %(first)s AND objid = %(second)s AND o
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 AND usename <> current_user AND pg_has_role(usesysid, 'USAGE')
 """
-_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ANY (%s)"
 _STATE = """
-SELECT rolcanlogin, (SELECT count(*) FROM pg_stat_activity WHERE usesysid = pg_roles.oid)
-FROM pg_roles WHERE rolname = %s
+SELECT array_remove(array_agg(CASE WHEN rolcanlogin THEN rolname::text END), NULL),
+    coalesce(sum((SELECT count(*) FROM pg_stat_activity WHERE usesysid = pg_roles.oid)), 0)
+FROM pg_roles WHERE rolname = ANY (%s)
 """
 
 
@@ -31,18 +34,18 @@ def take_lock(connection: psycopg.Connection) -> None:
     connection.execute(_TAKE, _LOCK)
 
 
-def ask_sessions_to_end(connection: psycopg.Connection, login: str) -> None:
-    """Tells every session of `login` to end; new ones may come unless it is NOLOGIN."""
-    connection.execute(_END, [login])
+def ask_sessions_to_end(connection: psycopg.Connection, *logins: str) -> None:
+    """Tells every session of `logins` to end; new ones may come unless they are NOLOGIN."""
+    connection.execute(_END, [list(logins)])
 
 
-def end_sessions(address: Address, login: str, limits: Limits) -> None:
-    """Ends the sessions of a login that is NOLOGIN, and returns when two looks in a row saw none.
+def end_sessions(address: Address, logins: Sequence[str], limits: Limits) -> None:
+    """Ends the sessions of logins that are NOLOGIN, and returns when two looks in a row saw none.
 
     A session that was let in just before the change shows up a moment later, hence the second look.
 
     Raises:
-        PostgresError: the login is not NOLOGIN.
+        PostgresError: a login is not NOLOGIN.
         DeadlineError: sessions are left at the deadline.
 
     """
@@ -50,10 +53,10 @@ def end_sessions(address: Address, login: str, limits: Limits) -> None:
 
     def look(connection: psycopg.Connection) -> int:
         nonlocal quiet
-        can_login, sessions = connection.execute(_STATE, [login]).fetchone() or (False, 0)
-        if can_login:
-            raise PostgresError(f"{address}: {login} can log in although it is to be blocked; run again")
-        ask_sessions_to_end(connection, login)
+        open_, sessions = connection.execute(_STATE, [list(logins)]).fetchone() or (None, 0)
+        if open_:
+            raise PostgresError(f"{address}: {', '.join(open_)} can log in although it is to be blocked; run again")
+        ask_sessions_to_end(connection, *logins)
         connection.commit()  # within one transaction every look would see the same sessions
         quiet = 0 if sessions else quiet + 1
         return int(sessions)
@@ -62,7 +65,7 @@ def end_sessions(address: Address, login: str, limits: Limits) -> None:
         wait_until(
             lambda: look(connection),
             lambda sessions: f"{sessions} are left" if quiet < _QUIET_LOOKS else "",
-            what=f"{address}: the end of the sessions of {login}",
+            what=f"{address}: the end of the sessions of {', '.join(logins)}",
             pace=Pace(PAUSE_SECONDS, limits.total),
         )
 

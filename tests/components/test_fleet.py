@@ -6,6 +6,7 @@ import pytest
 
 from catalogue.errors import CatalogueError
 from components.settings import SettingsError
+from dynamic_providers.postgres.migration_set import packaged
 from tests.components.program import SENTINEL, Program
 from tests.components.recorder import Declaration, Declared, Secret
 
@@ -61,7 +62,7 @@ def test_two_tenants_of_a_shared_plan_have_one_cluster_and_a_schema_each(program
     """A24, G5: a login of each tenant's own."""
     declared = program.declare({"acme": FREE, "beta": FREE})
     cluster = {"shared-free-1-cluster-1", "shared-free-1-main-1", "shared-free-1-admin-1"}
-    assert declared.names == cluster | {"acme-schema-1", "beta-schema-1"}
+    assert declared.names == cluster | {"acme-schema-1", "beta-schema-1", "acme-setup-1", "beta-setup-1"}
     assert [declared[f"{name}-schema-1"].inputs["login"] for name in ("acme", "beta")] == ["c_acme", "c_beta"]
 
 
@@ -69,7 +70,7 @@ def test_two_tenants_of_a_dedicated_plan_have_a_cluster_each(program: Program) -
     declared = program.declare({"acme": BUSINESS, "beta": BUSINESS})
     parts = ("cluster", "main", "admin", "backups")
     clusters = {f"customer-{name}-{part}-1" for name in ("acme", "beta") for part in parts}
-    assert declared.names == clusters | {"acme-schema-1", "beta-schema-1"}
+    assert declared.names == clusters | {"acme-schema-1", "beta-schema-1", "acme-setup-1", "beta-setup-1"}
 
 
 def test_each_shape_of_storage_has_a_bucket_and_a_user_of_its_own(program: Program) -> None:
@@ -98,18 +99,28 @@ def test_a_schema_waits_for_its_cluster_s_database_and_admin_and_is_gone_with_th
     assert declared["shared-free-1-main-1"].deleted_with == "shared-free-1-cluster-1"
 
 
+def test_a_tenant_is_set_up_after_its_schema_and_by_the_set_of_migrations_of_this_version(program: Program) -> None:
+    """B21: the set's version is an input, so that a new migration is one update of each tenant."""
+    declared = program.declare({"acme": FREE})
+    setup = declared["acme-setup-1"]
+    assert setup.inputs["version"] == packaged().version
+    assert "acme-schema-1" in setup.needs
+    assert setup.deleted_with == "shared-free-1-cluster-1"
+    assert setup.provider == declared["acme-schema-1"].provider
+
+
 @pytest.mark.parametrize("state", ["state: active", "state: trial, trial_until: 2026-12-01", "state: suspended"])
 def test_everything_of_a_living_tenant_is_protected(program: Program, state: str) -> None:
-    """Design 4.3: what holds data is deleted by no edit."""
+    """Design 4.3: what holds data is deleted by no edit; what is set up in a schema goes when the tenant moves."""
     declared = program.declare({"acme": f"{BOTH}, {state}", "beta": f"{S3}, {state}", "gamma": f"{BUSINESS}, {state}"})
-    assert protected(declared) == declared.names
+    assert declared.names - protected(declared) == {"acme-setup-1", "gamma-setup-1"}
 
 
 def test_nothing_of_a_terminated_tenant_is_protected(program: Program) -> None:
     """G26: the first of two runs blocks and unprotects."""
     state = "state: terminated"
     declared = program.declare({"acme": f"{BOTH}, {state}", "beta": f"{S3}, {state}", "gamma": f"{BUSINESS}, {state}"})
-    assert len(declared.names) == 15
+    assert len(declared.names) == 17
     assert protected(declared) == set()
 
 
@@ -138,7 +149,9 @@ def test_suspended_and_terminated_tenants_are_blocked_and_nobody_else(
     assert declared["acme-schema-1"].inputs["blocked"] is blocked
     assert declared["acme-storage-user-1"].inputs["blocked"] is blocked
     assert ("Deny" in declared["beta-storage-policy-1"].inputs["policy"]) is blocked
+    assert declared["acme-setup-1"].inputs["blocked"] is blocked
     assert declared["living-schema-1"].inputs["blocked"] is False
+    assert declared["living-setup-1"].inputs["blocked"] is False
     assert declared["living-storage-user-1"].inputs["blocked"] is False
 
 
@@ -146,7 +159,7 @@ def test_a_removed_tenant_is_not_declared_and_its_neighbour_is_as_before(program
     """G26: the second of two runs."""
     before = program.declare({"acme": BOTH, "beta": BOTH})
     after = program.declare({"acme": BOTH, "beta": f"{BOTH}, {REMOVED}"})
-    gone = {"beta-schema-1", "beta-bucket-1", "beta-storage-user-1"}
+    gone = {"beta-schema-1", "beta-setup-1", "beta-bucket-1", "beta-storage-user-1"}
     assert after.made == [each for each in before.made if each.name not in gone]
     assert set(after.tenants) == {"acme"}
 

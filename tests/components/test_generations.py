@@ -52,7 +52,9 @@ def test_both_generations_are_declared_and_stand_as_the_role_says(program: Progr
     """F18, G46: the coming one is closed, the frozen and the held one too, and what holds data is protected."""
     steps, blocked, protected, serving = ROLES[role]
     declared = declare(program, steps)
-    assert declared.names == FIRST | SHARED | SECOND
+    # Migrations and access roles are for the one that serves; a move brings the tables along with their ledger.
+    assert declared.names == FIRST | SHARED | SECOND | {f"acme-setup-{serving}"}
+    assert declared[f"acme-setup-{serving}"].inputs["blocked"] == blocked[serving - 1]
     assert (declared["acme-schema-1"].inputs["blocked"], declared["acme-schema-2"].inputs["blocked"]) == blocked
     users = (
         declared["acme-storage-user-1"].inputs["blocked"],

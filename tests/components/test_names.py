@@ -21,9 +21,11 @@ DEDICATED = "tenantry:database:Dedicated"
 CLUSTER = "tenantry:timeweb:Cluster"
 TIMEWEB = "pulumi-python:dynamic/timeweb"
 SCHEMA = "pulumi-python:dynamic/postgres:TenantSchema"
+SETUP = "pulumi-python:dynamic/postgres:TenantSetup"
 # Stack "prod" of project "tenantry" is in front of each.
 URNS = [
     f"{DEDICATED}$pulumi-python:dynamic/postgres:TenantSchema::gamma-schema-1",
+    f"{DEDICATED}$pulumi-python:dynamic/postgres:TenantSetup::gamma-setup-1",
     f"{DEDICATED}${CLUSTER}${TIMEWEB}:Admin::customer-gamma-admin-1",
     f"{DEDICATED}${CLUSTER}${TIMEWEB}:BackupSchedule::customer-gamma-backups-1",
     f"{DEDICATED}${CLUSTER}${TIMEWEB}:Cluster::customer-gamma-cluster-1",
@@ -32,6 +34,8 @@ URNS = [
     f"{DEDICATED}::gamma-database-1",
     f"{SHARED}${SCHEMA}::acme-schema-1",
     f"{SHARED}${SCHEMA}::beta-schema-1",
+    f"{SHARED}${SETUP}::acme-setup-1",
+    f"{SHARED}${SETUP}::beta-setup-1",
     f"{SHARED}::acme-database-1",
     f"{SHARED}::beta-database-1",
     "tenantry:storage:S3$aws:iam/accessKey:AccessKey::delta-storage-key-1",
@@ -73,6 +77,10 @@ NAMES = [
     ("acme-schema-1", "owner", "c_acme_owner"),
     ("acme-schema-1", "login", "c_acme"),
     ("acme-schema-1", "mark", "tenantry:prod:acme-schema-1"),
+    ("acme-setup-1", "base", "c_acme"),
+    ("acme-setup-1", "cluster_mark", "tenantry:prod:shared-free-1-cluster-1"),
+    ("acme-setup-1", "schema_name", "c_acme"),
+    ("acme-setup-1", "mark", "tenantry:prod:acme-setup-1"),
     ("acme-bucket-1", "name", "customer-acme"),
     ("acme-bucket-1", "mark", "tenantry:prod:acme-bucket-1"),
     ("acme-storage-user-1", "name", "prod-acme"),
@@ -88,6 +96,8 @@ NAMES = [
     ("gamma-schema-1", "owner", "c_gamma_owner"),
     ("gamma-schema-1", "login", "c_gamma"),
     ("gamma-schema-1", "mark", "tenantry:prod:gamma-schema-1"),
+    ("gamma-setup-1", "schema_name", "public"),
+    ("gamma-setup-1", "mark", "tenantry:prod:gamma-setup-1"),
     ("delta-bucket-1", "bucket", "customer-delta"),
     ("delta-bucket-1", "tags", {"tenantry-stack": "prod", "tenantry-name": "delta-bucket-1"}),
     ("delta-storage-user-1", "name", "prod-delta"),
