@@ -102,6 +102,8 @@ def _declare_setup(args: TenantDatabaseArgs, schema: TenantSchemaArgs, options: 
             database=schema.database,
             admin_login=schema.admin_login,
             cluster_mark=schema.cluster_mark,
+            access=schema.access,
+            server_id=schema.server_id,
             schema=schema.schema,
             owner=schema.owner,
             login=schema.login,

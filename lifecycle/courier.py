@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from dynamic_providers.postgres.access_roles import KINDS, access_role
 from dynamic_providers.postgres.connection import Address, Limits, open_session, transact
 from dynamic_providers.postgres.deputy import deputy, drop_deputy, owner_of_public
 from dynamic_providers.postgres.names import DEDICATED_SCHEMA
@@ -41,6 +42,16 @@ class TenantPlace:
     def __str__(self) -> str:
         return f"schema {self.schema} in {self.address}"
 
+    @property
+    def base(self) -> str:
+        """What the names of the tenant's roles begin with."""
+        return self.owner.removesuffix("_owner")
+
+    @property
+    def people(self) -> list[str]:
+        """The access roles of the tenant's people, where it is set up."""
+        return [access_role(self.base, kind) for kind in KINDS]
+
 
 @contextmanager
 def courier(place: TenantPlace, *, loads: bool = False, public: bool = False) -> Iterator[Address]:
@@ -49,7 +60,7 @@ def courier(place: TenantPlace, *, loads: bool = False, public: bool = False) ->
     With `loads` it may make schemas, with `public` it holds schema `public` too while it lives.
     What a killed process left behind goes with the tenant's next copy after an hour. Raises `PostgresError`.
     """
-    stem = f"copy_{place.owner.removesuffix('_owner')}_"
+    stem = f"copy_{place.base}_"
     for old in transact(place.address, lambda connection: _left_behind(connection, stem), LIMITS):
         drop_deputy(place.address, old, LIMITS)
     name = f"{stem}{secrets.token_hex(4)}"

@@ -8,8 +8,9 @@ The archive is a ZIP file that any program opens:
 | `forced-<n>.copy` | the rows of a table that forces row security on its owner, which pg_dump cannot read |
 | `about.json` | names, versions, rows and checksums, what is not in it (`About`) |
 
-Not in it: large objects (they lie in no schema; counted in `About.left_out`), the extensions themselves and what lies
-in their schema, roles and passwords, statistics.
+Not in it: large objects (they lie in no schema) and what a tenant with a database to itself has in schema `storage`,
+both counted in `About.left_out`; the extensions themselves and what lies in their schema, `auth.uid()`, roles and
+passwords, statistics.
 """
 
 import shutil
@@ -22,6 +23,7 @@ from psycopg import sql
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dynamic_providers.postgres.connection import Address
+from dynamic_providers.postgres.names import DEDICATED_SCHEMA, STORAGE_SCHEMA
 from lifecycle.contents import Contents, Table, contents, tables_of, unforced
 from lifecycle.courier import TenantPlace, connect, courier
 from lifecycle.errors import DamagedError, DataError
@@ -42,6 +44,14 @@ _OPTIONS = (
 )
 _LARGE_OBJECTS = """
 SELECT count(*) FROM pg_largeobject_metadata WHERE pg_get_userbyid(lomowner) = ANY (%s)
+"""
+# What a table brings along, its indexes, its row type and the array of that, is not counted again.
+_STORED = """
+WITH storage AS (SELECT oid FROM pg_namespace WHERE nspname = %s)
+SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = storage.oid AND relkind IN ('r', 'v', 'm', 'f', 'p', 'S'))
+    + (SELECT count(*) FROM pg_proc WHERE pronamespace = storage.oid)
+    + (SELECT count(*) FROM pg_type WHERE typnamespace = storage.oid AND typtype IN ('d', 'e', 'r'))
+FROM storage
 """
 
 
@@ -181,5 +191,9 @@ def _copy_out(connection: psycopg.Connection, table: Table, entries: zipfile.Zip
 
 
 def _left_out(connection: psycopg.Connection, place: TenantPlace) -> tuple[str, ...]:
-    row = connection.execute(_LARGE_OBJECTS, [[place.owner, place.login]]).fetchone()
-    return (f"{row[0]} large objects",) if row and row[0] else ()
+    row = connection.execute(_LARGE_OBJECTS, [[place.owner, place.login, *place.people]]).fetchone()
+    found = {"large objects": row[0] if row else 0}
+    if place.schema == DEDICATED_SCHEMA:
+        row = connection.execute(_STORED, [STORAGE_SCHEMA]).fetchone()
+        found[f"objects in schema {STORAGE_SCHEMA}"] = row[0] if row else 0
+    return tuple(f"{count} {what}" for what, count in found.items() if count)

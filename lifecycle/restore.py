@@ -85,7 +85,8 @@ class Job:
         """
         place = self.subject.place
         receipt = self._run(f"{place.schema}_{self.now.astimezone(UTC).strftime(_KEPT_STAMP)}", rehearse=False)
-        transact(place.address, lambda connection: ask_sessions_to_end(connection, place.login), LIMITS)
+        logins = [place.login, *place.people]
+        transact(place.address, lambda connection: ask_sessions_to_end(connection, *logins), LIMITS)
         return receipt
 
     def drill(self) -> Receipt:

@@ -4,22 +4,28 @@ A role's and a database's comment is the admin's alone. A schema's is not: the t
 it likes, so a schema is known by its owner.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
 from dynamic_providers.marks import Mark, Marked
+from dynamic_providers.postgres import setup_changes
+from dynamic_providers.postgres.access_roles import KINDS, TenantSetupInputs
 from dynamic_providers.postgres.changes import remove
 from dynamic_providers.postgres.connection import Address, Limits, transact
 from dynamic_providers.postgres.databases import remove_database
 from dynamic_providers.postgres.inputs import Server, TenantSchemaInputs
-from dynamic_providers.postgres.names import DEDICATED_SCHEMA, roles_of
+from dynamic_providers.postgres.names import DEDICATED_SCHEMA, OWNER_ENDING, roles_of
 
 TENANT_SCHEMA = "pulumi-python:dynamic/postgres:TenantSchema"
 TENANT_DATABASE = "pulumi-python:dynamic/postgres:TenantDatabase"
+TENANT_SETUP = "pulumi-python:dynamic/postgres:TenantSetup"
+_ACCESS_ROLE = re.compile(rf"(?P<base>.+)_as_(?:{'|'.join(KINDS)})")
 
 # A database that a role may enter by a grant of its own is the one that it lives in.
 _ROLES = """
@@ -60,12 +66,12 @@ class _Role:
 
 @dataclass(frozen=True)
 class PostgresLister:
-    """Finds and removes tenants' schemas and databases on our servers."""
+    """Finds and removes tenants' schemas, what is set up in them, and their databases on our servers."""
 
     places: Callable[[], Iterable[Place]]
     stack: str
     limits: Limits
-    types = (TENANT_SCHEMA, TENANT_DATABASE)
+    types = (TENANT_SETUP, TENANT_SCHEMA, TENANT_DATABASE)
 
     def marked(self) -> Iterator[Marked]:
         """Everything that carries our mark. Raises PostgresError for a database that cannot be looked into."""
@@ -75,11 +81,13 @@ class PostgresLister:
             yield from _databases(place, self.stack, databases)
 
     def remove(self, found: Marked) -> None:
-        """Drop the tenant's schema and roles with all that is in them, or its database."""
+        """Drop the tenant's schema and roles with all that is in them, its access roles alone, or its database."""
         server = Server.of(dict(found.props))
         address = next(place.address for place in self.places() if place.server.beside(server))
         if found.type == TENANT_DATABASE:
             remove_database(address, found.id, found.props["mark"], self.limits)
+        elif found.type == TENANT_SETUP:
+            setup_changes.remove(address.at(server.database), TenantSetupInputs.of(dict(found.props)), self.limits)
         else:
             remove(address.at(server.database), TenantSchemaInputs.of(dict(found.props)), self.limits)
 
@@ -97,27 +105,50 @@ def _tenants(place: Place, stack: str, roles: Sequence[_Role]) -> Iterator[Marke
     for role in roles:
         if (mark := Mark.parse(role.comment)) and mark.stack == stack:
             by_mark[mark].append(role)
-    for mark, both in by_mark.items():
-        owner, login = roles_of(both[0].name)
-        schema = next((name for role in both for name in role.schemas), DEDICATED_SCHEMA)
-        database = next((name for role in both for name in role.databases), place.server.database)
-        tenant = TenantSchemaInputs(
-            **{**place.server.props(), "database": database},
-            schema_name=schema,
-            owner=owner,
-            login=login,
-            connection_limit=0,
-            statement_timeout_ms=0,
-            mark=str(mark),
-        )
-        yield Marked(
-            type=TENANT_SCHEMA,
-            name=mark.name,
-            id=login,
-            what=f"schema {schema} of login {login} in {place.address.at(database)}",
-            holds_data=True,
-            props=tenant.props(),
-        )
+    for mark, members in by_mark.items():
+        access = _ACCESS_ROLE.fullmatch(members[0].name)
+        database = next((name for role in members for name in role.databases), place.server.database)
+        there = {**place.server.props(), "database": database}
+        where = place.address.at(database)
+        yield _setup(there, where, mark, access["base"]) if access else _schema(there, where, mark, members)
+
+
+def _schema(server: Mapping[str, Any], where: Address, mark: Mark, both: Sequence[_Role]) -> Marked:
+    owner, login = roles_of(both[0].name)
+    schema = next((name for role in both for name in role.schemas), DEDICATED_SCHEMA)
+    tenant = TenantSchemaInputs(
+        **server,
+        schema_name=schema,
+        owner=owner,
+        login=login,
+        connection_limit=0,
+        statement_timeout_ms=0,
+        mark=str(mark),
+    )
+    return Marked(
+        type=TENANT_SCHEMA,
+        name=mark.name,
+        id=login,
+        what=f"schema {schema} of login {login} in {where}",
+        holds_data=True,
+        props=tenant.props(),
+    )
+
+
+def _setup(server: Mapping[str, Any], where: Address, mark: Mark, base: str) -> Marked:
+    """For a removal only the names of the roles and of their owner matter."""
+    owner, login = roles_of(f"{base}{OWNER_ENDING}")
+    tenant = TenantSetupInputs(
+        **server, schema_name=base, owner=owner, login=login, base=base, version="", mark=str(mark)
+    )
+    return Marked(
+        type=TENANT_SETUP,
+        name=mark.name,
+        id=base,
+        what=f"access roles of {base} in {where}",
+        holds_data=False,
+        props=tenant.props(),
+    )
 
 
 def _databases(place: Place, stack: str, databases: Sequence[_Database]) -> Iterator[Marked]:

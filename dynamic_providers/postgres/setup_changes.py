@@ -27,7 +27,6 @@ from dynamic_providers.postgres.access_roles import (
 )
 from dynamic_providers.postgres.changes import LOOK_SECONDS, OTHER_DATABASES
 from dynamic_providers.postgres.connection import (
-    MAINTENANCE_DATABASE,
     Address,
     DatabaseAbsentError,
     Limits,
@@ -123,8 +122,13 @@ def observe(address: Address, tenant: TenantSetupInputs, limits: Limits) -> Tena
         brief = replace(limits, total=min(LOOK_SECONDS, limits.total), lock=1, circuit=None)
         return transact(address, compare, brief, awaits_database=False)
     except (DatabaseAbsentError, UnreachableError) as error:
-        log.warning("%s", error)
-        return tenant.model_copy(update={"standing": f"damaged: {error}"})
+        return unreached(tenant, error)
+
+
+def unreached(tenant: TenantSetupInputs, error: PostgresError) -> TenantSetupInputs:
+    """What is set up, as it is told where nobody could look."""
+    log.warning("%s", error)
+    return tenant.model_copy(update={"standing": f"damaged: {error}"})
 
 
 def remove(address: Address, tenant: TenantSetupInputs, limits: Limits) -> None:
@@ -139,7 +143,7 @@ def remove(address: Address, tenant: TenantSetupInputs, limits: Limits) -> None:
         found = transact(address, lambda connection: look(connection, tenant), limits, awaits_database=False)
     except DatabaseAbsentError:
         # Roles belong to the server and outlive the database.
-        address = address.at(MAINTENANCE_DATABASE)
+        address = address.at(address.maintenance)
         found = transact(address, lambda connection: look(connection, tenant), limits)
     _refuse_foreign(address, found, {tenant.mark})
     names = [role.name for role in found.roles.values() if role.exists]

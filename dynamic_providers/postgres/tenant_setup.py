@@ -3,22 +3,23 @@
 No password is an output: whoever may have one derives it (`admin_password.derive_access_password`).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pulumi
 from pulumi.dynamic import ConfigureRequest, CreateResult, ReadResult, Resource, UpdateResult
 
-from dynamic_providers.admin_password import derive_admin_password
 from dynamic_providers.base import Props, TypedProvider, declared
 from dynamic_providers.circuit import shared
 from dynamic_providers.configuration import Configuration, read_configuration
 from dynamic_providers.errors import ProviderError
+from dynamic_providers.postgres.access import Reach, shared_reach
 from dynamic_providers.postgres.access_roles import STANDING, TenantSetupInputs
-from dynamic_providers.postgres.connection import Address, Limits
+from dynamic_providers.postgres.connection import Limits, ServerAbsentError
 from dynamic_providers.postgres.inputs import DERIVED, Server
 from dynamic_providers.postgres.migration_set import packaged
-from dynamic_providers.postgres.setup_changes import observe, remove, set_up
+from dynamic_providers.postgres.setup_changes import observe, remove, set_up, unreached
 
 
 class TenantSetupProvider(TypedProvider):
@@ -28,11 +29,13 @@ class TenantSetupProvider(TypedProvider):
     connection_fields = frozenset(Server.model_fields)
     replace_on = frozenset({"schema_name", "owner", "login", "base"})
     configuration: Configuration
+    reach: Reach
     limits: Limits
 
     def configure(self, req: ConfigureRequest) -> None:
         """Takes the admin secret and the TLS mode; nothing of it is pickled."""
         self.configuration = read_configuration(req.config)
+        self.reach = shared_reach(self.configuration)
         self.limits = Limits(total=self.configuration.retry_seconds, circuit=shared("postgres"))
 
     def create(self, props: Props) -> CreateResult:
@@ -44,7 +47,10 @@ class TenantSetupProvider(TypedProvider):
     def read(self, id_: str, props: Props) -> ReadResult:
         """As found: a ledger that is behind, a role that is missing or stands otherwise shows in the inputs."""
         want = self.inputs.of(props)
-        found = observe(self._address(want), want, self.limits)
+        try:
+            found = observe(self.reach.address(want), want, self.limits)
+        except ServerAbsentError as error:
+            found = unreached(want, error)
         return ReadResult(id_, found.props(), found.props())
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
@@ -56,7 +62,8 @@ class TenantSetupProvider(TypedProvider):
     def delete(self, _id: str, props: Props) -> None:
         """Drops the access roles; a proven absent one is a success."""
         tenant = self.inputs.of(props)
-        remove(self._address(tenant), tenant, self.limits)
+        with suppress(ServerAbsentError):
+            remove(self.reach.address(tenant), tenant, self.limits)
 
     def _set_up(self, want: TenantSetupInputs, marks: set[str]) -> None:
         migrations = packaged()
@@ -66,17 +73,7 @@ class TenantSetupProvider(TypedProvider):
                 f" {migrations.version}: run again, in one checkout"
             )
         secret = self.configuration.admin_secret
-        set_up(self._address(want), want, secret, self.limits, migrations=migrations, marks=marks)
-
-    def _address(self, tenant: TenantSetupInputs) -> Address:
-        return Address(
-            host=tenant.host,
-            port=tenant.port,
-            database=tenant.database,
-            login=tenant.admin_login,
-            password=derive_admin_password(self.configuration.admin_secret, tenant.cluster_mark),
-            sslmode=self.configuration.sslmode,
-        )
+        set_up(self.reach.address(want), want, secret, self.limits, migrations=migrations, marks=marks)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -271,7 +271,7 @@ def test_no_secret_is_anybody_s_input_in_plain_text(program: Program) -> None:
     holders = {each.name for each in declared.resources if any(isinstance(it, Secret) for it in each.inputs.values())}
     assert holders == {"lane-0", "lane-1", "lane-2", "lane-3", "s3"}
     pickles = [base64.b64decode(each.inputs["__provider"]) for each in declared.made if "__provider" in each.inputs]
-    assert len(pickles) == 11
+    assert len(pickles) == 13
     assert not any(SENTINEL.encode() in pickled for pickled in pickles)
 
 

@@ -149,6 +149,7 @@ def test_the_second_generation_is_told_from_the_first_by_name_and_mark(program: 
     declared = program.run()
     assert {name for name in declared.names if name.startswith(("acme", "customer"))} == {
         "acme-schema-2",
+        "acme-setup-2",
         "acme-bucket-2",
         "acme-storage-user-2",
         "customer-gamma-cluster-2",

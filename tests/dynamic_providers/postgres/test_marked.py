@@ -10,6 +10,7 @@ from dynamic_providers.postgres.marked import PostgresLister
 from dynamic_providers.postgres.names import roles_of
 from sandbox.postgres import HOST
 from tests.dynamic_providers.postgres.place import ADMIN, ADMIN_PASSWORD, CLUSTER_MARK, DATABASE, Place, one
+from tests.dynamic_providers.postgres.setups import Setups
 
 
 def lister(place: Place, stack: str = "prod", password: str = ADMIN_PASSWORD) -> PostgresLister:
@@ -109,6 +110,24 @@ def test_a_removed_tenant_leaves_nothing_and_its_neighbour_stays(place: Place, s
     ours.remove(next(item for item in ours.marked() if item.name == "acme-schema-1"))
     assert place.tenant_roles() == ["c_beta", "c_beta_owner"]
     assert list(names(place)) == ["beta-schema-1"]
+
+
+def test_access_roles_are_listed_apart_and_removed_without_the_tenant(place: Place) -> None:
+    """F15: they hold no data; whatever of them is left is enough to find them by."""
+    place.create("acme")
+    Setups(place).create("acme")
+    with place.admin() as admin:
+        admin.execute("DROP OWNED BY c_acme_as_admin; DROP ROLE c_acme_as_admin")
+    ours = lister(place)
+    found = {item.name: (item.type.rpartition(":")[2], item.id, item.holds_data) for item in ours.marked()}
+    assert found == {
+        "acme-schema-1": ("TenantSchema", "c_acme", True),
+        "acme-setup-1": ("TenantSetup", "c_acme", False),
+    }
+    ours.remove(next(item for item in ours.marked() if item.name == "acme-setup-1"))
+    assert place.tenant_roles() == ["c_acme", "c_acme_owner"]
+    with place.superuser() as session:
+        assert one(session, "SELECT count(*) FROM c_acme.schema_migrations") == (2,)
 
 
 def test_a_role_that_was_left_alone_is_still_found(place: Place) -> None:
