@@ -90,7 +90,8 @@ def test_a_terminated_tenant_keeps_its_data_and_a_removed_one_is_deleted(small: 
     small.edit(lambda tenants: tenants["beta"].update(removed={"on": "2026-11-01", "backup": "b-17"}))
     result = small.engine().up()
     assert result.ok, [failure.message for failure in result.failures]
-    assert result.counts["delete"] == 6  # two components, schema, bucket, storage user, record
+    # Two components, schema and what is set up in it, bucket, storage user, record.
+    assert result.counts["delete"] == 7
     assert result.counts["update"] + result.counts["replace"] + result.counts["create"] == 0
     inventory = small.inventory()
     assert not any("beta" in item["mark"] for items in inventory.values() for item in items)
