@@ -1,6 +1,6 @@
 """Typed operations of Neon's API, as the official document of 2026-07-13 has them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from dynamic_providers.api import Api, Call
 from dynamic_providers.errors import ProviderError, RefusedError, ShapeError
 from dynamic_providers.neon.models import (
-    Annotation,
     Answer,
     Begun,
     Branch,
@@ -103,9 +102,11 @@ class Neon:
         """All branches of a project."""
         return tuple(branch for page in self._branches(project) for branch in page.branches)
 
-    def annotations(self, project: str) -> dict[str, Annotation]:
-        """The annotations of a project's branches, by the branch's id."""
-        return {id_: found for page in self._branches(project) for id_, found in page.annotations.items()}
+    def annotated_branches(self, project: str) -> tuple[tuple[Branch, ...], dict[str, Mapping[str, str]]]:
+        """All branches of a project, and their annotations by the branch's id."""
+        pages = self._branches(project)
+        annotations = {id_: found.value for page in pages for id_, found in page.annotations.items()}
+        return tuple(branch for page in pages for branch in page.branches), annotations
 
     def branch(self, project: str, branch: str) -> Branch:
         """One branch."""

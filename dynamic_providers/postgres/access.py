@@ -3,7 +3,7 @@
 | access | who the admin is | its password |
 | --- | --- | --- |
 | `derived` | the login we have made on a cluster | derived from the fleet's admin secret and the cluster's mark |
-| `neon` | `neondb_owner` | Neon's API reveals it; `server_id` is `<project>/<branch>` |
+| `neon` | `neondb_owner` | Neon's API reveals it; `server_id` is `<project>/<branch>`, or the project alone |
 | `digitalocean` | `doadmin` | DigitalOcean's API tells it, with host, port and authority |
 
 No password of a vendor's is an input or in a state: it is asked for when it is needed, once for all providers of a run.
@@ -116,7 +116,8 @@ def _neon(configuration: Configuration) -> Way:
 
     def ask(place: tuple[str, str]) -> str:
         server_id, role = place
-        project, _, branch = server_id.partition("/")
+        project, _, given = server_id.partition("/")
+        branch = given or _default_branch(neon, project)
         try:
             return neon.password(project, branch, role)
         except AbsentError as error:
@@ -137,6 +138,13 @@ def _neon(configuration: Configuration) -> Way:
         )
 
     return way
+
+
+def _default_branch(neon: Neon, project: str) -> str:
+    try:
+        return next(branch.id for branch in neon.branches(project) if branch.default)
+    except (AbsentError, StopIteration) as error:
+        raise ServerAbsentError(f"Neon has no project {project}") from error
 
 
 def _without_password(neon: Neon, project: str, branch: str, role: str) -> PostgresError:

@@ -9,14 +9,19 @@ from dynamic_providers.postgres.names import EXTENSIONS_SCHEMA
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-def database_url(*, login: str, password: str, host: str, port: int, database: str, schema: str, sslmode: str) -> str:
+def database_url(
+    *, login: str, password: str, host: str, port: int, database: str, schema: str | None, sslmode: str
+) -> str:
     """`postgresql://login:password@host:port/database?sslmode=…&options=-c%20search_path%3D…`, every part quoted.
 
-    The path names the database and the options the schema (G10), then that of the extensions. The text is a secret.
+    The path names the database and the options the schema (G10), then that of the extensions; None for a pooler that
+    refuses options, where the login's own search path has to do. The text is a secret.
     """
     place = f"[{host}]" if ":" in host else host
-    option = f"-c search_path={_escaped(_search_path([schema, EXTENSIONS_SCHEMA]))}"
-    query = f"sslmode={_quoted(sslmode)}&options={_quoted(option)}"
+    query = f"sslmode={_quoted(sslmode)}"
+    if schema is not None:
+        option = f"-c search_path={_escaped(_search_path([schema, EXTENSIONS_SCHEMA]))}"
+        query += f"&options={_quoted(option)}"
     return f"postgresql://{_quoted(login)}:{_quoted(password)}@{place}:{port}/{_quoted(database)}?{query}"
 
 

@@ -7,6 +7,7 @@ from dynamic_providers.listers import Owner, open_listers
 from dynamic_providers.marks import Marked
 from dynamic_providers.neon.marked import PROJECT, NeonLister
 from dynamic_providers.neon.project import ProjectProvider
+from dynamic_providers.postgres.marked import TENANT_SCHEMA
 from tests.dynamic_providers.neon.conftest import Account
 
 
@@ -49,6 +50,22 @@ def test_two_projects_of_one_mark_are_both_listed(account: Account) -> None:
     assert {item.id for item in lister(account).marked()} == {first, second["project"]["id"]}
 
 
+def test_the_way_into_each_project_is_known_where_there_is_one(account: Account) -> None:
+    """So that `resume` finds the tenants inside, by the marks on their roles."""
+    first, outs = account.project()
+    second, _ = account.project(name="prod-shop", mark="tenantry:prod:shop-project-1")
+    for row in account.held("endpoints"):
+        if row["project_id"] == second:
+            account.remove("endpoint", row["id"])
+    for row in account.held("databases"):
+        if row["branch_id"] != outs["branch_id"]:
+            account.edit("database", row["id"], name="other")
+    (place,) = lister(account).places()
+    assert place.server.server_id == f"{first}/{outs['branch_id']}"
+    assert (place.address.host, place.address.login) == ("localhost", "neondb_owner")
+    assert place.address.password == account.session.neon.password(first, outs["branch_id"], "neondb_owner")
+
+
 def test_what_is_removed_is_gone_and_no_longer_listed(account: Account) -> None:
     id_, _ = account.project()
     lister(account).remove(marked(account)["acme-project-1"])
@@ -71,6 +88,8 @@ def test_the_account_of_a_stacks_settings_is_listed_where_there_is_a_key(
         monkeypatch.delenv(variable, raising=False)
     id_, _ = account.project()
     settings = {"neon:apiKey": account.running.key, "neon:apiUrl": account.running.api_url}
-    (found,) = [item for lister in open_listers(settings, Owner("prod", "prod")) for item in lister.marked()]
+    listers = open_listers(settings, Owner("prod", "prod"))
+    (found,) = [item for each in listers if PROJECT in each.types for item in each.marked()]
     assert (found.type, found.id) == (PROJECT, id_)
+    assert {type_ for each in listers for type_ in each.types} >= {PROJECT, TENANT_SCHEMA}
     assert open_listers({}, Owner("prod", "prod")) == []
