@@ -28,6 +28,7 @@ VERBS = (
     "destroy",
     "outputs",
     "verify",
+    "query",
     "state",
     "backup",
     "restore",

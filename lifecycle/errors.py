@@ -2,7 +2,8 @@
 
 DataError                a copy of a tenant's data could not be made or used; one sentence, nothing is half done
 ├── MistakeError         asked for in a way that cannot be: a missing setting, a backup that is not there
-│   └── ProgramError     pg_dump or pg_restore is missing or too old
+│   ├── ProgramError     pg_dump or pg_restore is missing or too old
+│   └── RefusedError     a statement that may not be run, or that its database refused
 ├── StoreError           the offsite store refused, or was not reached
 └── DamagedError         an archive, or what was restored from it, is not what it should be
 """
@@ -18,6 +19,10 @@ class MistakeError(DataError):
 
 class ProgramError(MistakeError):
     """A program of PostgreSQL is missing here, or too old for the server."""
+
+
+class RefusedError(MistakeError):
+    """A statement was not run, or nothing of it is left; the text says why and nothing of where."""
 
 
 class StoreError(DataError):

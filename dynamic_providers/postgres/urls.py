@@ -1,7 +1,6 @@
 """Connection strings for tenants."""
 
 import re
-from collections.abc import Sequence
 from urllib.parse import quote
 
 from dynamic_providers.postgres.names import EXTENSIONS_SCHEMA
@@ -20,13 +19,15 @@ def database_url(
     place = f"[{host}]" if ":" in host else host
     query = f"sslmode={_quoted(sslmode)}"
     if schema is not None:
-        option = f"-c search_path={_escaped(_search_path([schema, EXTENSIONS_SCHEMA]))}"
+        option = f"-c search_path={_escaped(search_path(schema))}"
         query += f"&options={_quoted(option)}"
     return f"postgresql://{_quoted(login)}:{_quoted(password)}@{place}:{port}/{_quoted(database)}?{query}"
 
 
-def _search_path(schemas: Sequence[str]) -> str:
-    return ",".join(name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"' for name in schemas)
+def search_path(schema: str) -> str:
+    """Where a tenant's names are looked for: in its schema, then in that of the extensions; without blanks."""
+    names = (schema, EXTENSIONS_SCHEMA)
+    return ",".join(name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"' for name in names)
 
 
 def _escaped(value: str) -> str:

@@ -65,6 +65,12 @@ CASES: Mapping[str, Case] = {
         placed,
     ),
     "verify isolation": Case(NO_STACK, exit_codes.USER_ERROR, "there is no Pulumi.nowhere.yaml", placed),
+    "query": Case(
+        ("acme", "SELECT version()", "--as", "ann@acme.example", *NO_STACK),
+        exit_codes.USER_ERROR,
+        "there is no Pulumi.nowhere.yaml",
+        placed,
+    ),
     "sandbox start": Case(("--folder", "{folder}"), exit_codes.USER_ERROR, "{folder}"),
     "sandbox stop": Case(("--folder", "{folder}", "--wipe"), exit_codes.USER_ERROR, "is no sandbox folder"),
     "sandbox status": Case(("--folder", "{folder}", "--verbose"), exit_codes.USAGE, "No such option: --verbose"),

@@ -55,6 +55,10 @@ def test_the_guide_to_poolers_works(reader: Reader) -> None:
     reader.type(blocks(PROJECT / "docs" / "how-to" / "pooler.md"))
 
 
+def test_the_guide_to_the_platform_database_works(reader: Reader) -> None:
+    reader.type(blocks(PROJECT / "docs" / "how-to" / "platform.md"))
+
+
 def test_the_tutorial_works(customer: Reader) -> None:
     customer.type(blocks(PROJECT / "docs" / "tutorial.md"))
 

@@ -1,5 +1,7 @@
 """Where the platform database is: the setting's text, read once and never shown."""
 
+from pathlib import Path
+
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
@@ -13,7 +15,7 @@ DEFAULT_SSLMODE = "require"
 
 
 def platform_address(text: str) -> Address:
-    """The database that `postgresql://login:password@host:port/database?sslmode=…` names.
+    """The database that `postgresql://login:password@host:port/database?sslmode=…&sslrootcert=FILE` names.
 
     Raises ProviderError, without a word of the text, where something of it is missing.
     """
@@ -26,7 +28,10 @@ def platform_address(text: str) -> Address:
             login=parts["user"],
             password=parts["password"],
             sslmode=parts.get("sslmode", DEFAULT_SSLMODE),
+            ca=Path(file).read_text(encoding="utf-8") if (file := parts.get("sslrootcert")) else None,
         )
+    except OSError as error:
+        raise ProviderError(f"setting {SETTING}: sslrootcert cannot be read: {error.strerror}") from None
     except (psycopg.Error, KeyError, ValueError):
         # Not chained: the driver quotes what it cannot read, and the password is a part of it.
         raise ProviderError(

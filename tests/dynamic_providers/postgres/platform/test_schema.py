@@ -2,6 +2,7 @@
 
 import threading
 from itertools import product
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -212,3 +213,12 @@ def test_an_address_asks_for_tls_unless_it_says_otherwise() -> None:
     address = platform_address(f"postgresql://{ADMIN}:a-sentinel@db.example/{NAME}")
     assert (address.host, address.port, address.database, address.sslmode) == ("db.example", 5432, NAME, "require")
     assert "sentinel" not in repr(address)
+
+
+def test_an_address_names_the_authority_by_its_file(tmp_path: Path) -> None:
+    text = f"postgresql://{ADMIN}:a-sentinel@db.example/{NAME}?sslmode=verify-full&sslrootcert={tmp_path}/ca.pem"
+    with pytest.raises(ProviderError, match="sslrootcert cannot be read: No such file") as raised:
+        platform_address(text)
+    assert "sentinel" not in str(raised.value)
+    (tmp_path / "ca.pem").write_text("an authority")
+    assert (platform_address(text).sslmode, platform_address(text).ca) == ("verify-full", "an authority")
