@@ -207,6 +207,28 @@ def test_neon_is_served_struck_by_its_own_faults_and_shown_with_its_databases(fo
     assert shown.url == f"postgresql://localhost:{httpx.URL(address).port}"
 
 
+def test_managed_databases_are_served_by_tls_and_shown_and_end_with_the_sandbox(folder: Path) -> None:
+    start(folder, ANY_PORTS)
+    variables = environment(folder)
+    token = {"Authorization": f"Bearer {variables['DIGITALOCEAN_TOKEN']}"}
+    order = {"name": "main-1", "engine": "pg", "size": "db-s-1vcpu-1gb", "region": "fra1", "num_nodes": 1}
+    with httpx.Client(base_url=f"{variables['DIGITALOCEAN_API_URL']}/v2", headers=token) as managed:
+        made = managed.post("/databases", json=order).json()["database"]
+        for _ in range(200):
+            if managed.get(f"/databases/{made['id']}").json()["database"]["status"] == "online":
+                break
+            time.sleep(0.1)
+    trusted = f"sslmode=verify-full&sslrootcert={folder / 'authority' / 'ca.crt'}"
+    address = made["connection"]["uri"].replace("sslmode=require", trusted)
+    psycopg.connect(address).close()
+    shown = status(folder).servers[-1]
+    assert (shown.name, shown.healthy, shown.note) == ("digitalocean postgres main-1", True, "online")
+    assert shown.url == f"postgresql://localhost:{made['connection']['port']}"
+    assert stop(folder)
+    with pytest.raises(psycopg.OperationalError, match="refused"):
+        psycopg.connect(address)
+
+
 def test_a_taken_port_is_one_clear_sentence(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
