@@ -7,8 +7,6 @@ from catalogue.placement import ClusterPlacement
 from components.tenant_schema import TenantDatabaseArgs, database_outputs, declare_schema
 from components.timeweb_cluster import TimewebCluster, TimewebClusterArgs
 
-SCHEMA = "public"
-
 
 class DedicatedDatabase(pulumi.ComponentResource):
     """`details` is the `database` part of the tenant's outputs."""
@@ -29,6 +27,6 @@ class DedicatedDatabase(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        made = declare_schema(args, SCHEMA, cluster, self)
-        self.details = database_outputs(args, SCHEMA, cluster, made)
+        made = declare_schema(args, cluster.server, self)
+        self.details = database_outputs(args, cluster.server, made)
         self.register_outputs({})

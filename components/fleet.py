@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import pulumi
 import pulumi_aws as aws
+import pulumi_digitalocean as do
 
 from billing.money import Money
 from catalogue.errors import CatalogueError
@@ -17,7 +18,10 @@ from catalogue.load import Fleet, load_fleet
 from catalogue.placement import MOVING, ClusterPlacement, Other, Placed
 from catalogue.plan import DatabasePlan, Size
 from catalogue.tenant import StorageSection, Tenant
+from components.database_managed import ManagedCluster, ManagedClusterArgs, ManagedDatabase
 from components.dedicated_database import DedicatedDatabase
+from components.digitalocean import DATABASES as MANAGED_DATABASES
+from components.digitalocean import digitalocean_provider
 from components.platform import RecordArgs, declare_record
 from components.pooler import PoolerAddress
 from components.s3_storage import S3Storage, s3_provider
@@ -57,6 +61,7 @@ class _Cell:
     settings: Settings
     today: date
     _clusters: dict[str, TimewebCluster] = field(default_factory=dict)
+    _managed: dict[str, ManagedCluster] = field(default_factory=dict)
 
     @cached_property
     def tenants(self) -> list[Tenant]:
@@ -179,27 +184,49 @@ class _Cell:
         """The S3-compatible store's provider, made when the first tenant needs it."""
         return s3_provider(self.settings)
 
-    def cluster(self, name: str, placement: ClusterPlacement) -> TimewebCluster:
+    @cached_property
+    def managed_databases(self) -> do.Provider:
+        """DigitalOcean's provider for clusters, made when the first one is needed."""
+        return digitalocean_provider(self.settings, MANAGED_DATABASES)
+
+    def timeweb_cluster(self, name: str) -> TimewebCluster:
         """A shared cluster, declared with its first tenant."""
         if name not in self._clusters:
-            protect = name in self._protected
+            placement = self.fleet.placements.clusters[name]
             self._clusters[name] = TimewebCluster(
                 TimewebClusterArgs(
                     name=name,
                     placement=placement,
                     plan=self.fleet.plans.database[placement.plan],
                     settings=self.settings,
-                    protect=protect,
+                    protect=name in self._protected,
                 ),
                 self.lane(name),
             )
         return self._clusters[name]
 
+    def managed_cluster(self, name: str) -> ManagedCluster:
+        """The same at DigitalOcean."""
+        if name not in self._managed:
+            placement = self.fleet.placements.clusters[name]
+            self._managed[name] = ManagedCluster(
+                ManagedClusterArgs(
+                    name=name,
+                    placement=placement,
+                    plan=self.fleet.plans.database[placement.plan],
+                    settings=self.settings,
+                    provider=self.managed_databases,
+                    protect=name in self._protected,
+                )
+            )
+        return self._managed[name]
+
     def declare_empty_clusters(self) -> None:
         """Shared clusters that have lost their last tenant stay, unprotected, until `place --drop-empty`."""
         for name, placement in self.fleet.placements.clusters.items():
-            if placement.mode == "shared" and placement.cell == self.settings.cell:
-                self.cluster(name, placement)
+            here = placement.mode == "shared" and placement.cell == self.settings.cell
+            if here and placement.plan not in self.settings.leave_out:
+                SHARED_CLUSTERS[placement.provider](self, name)
 
     @cached_property
     def _members(self) -> Mapping[str, list[str]]:
@@ -258,9 +285,13 @@ class Standing:
 
 
 def _shared(cell: _Cell, args: TenantDatabaseArgs) -> Details:
-    name = str(args.placed.cluster)
-    cluster = cell.cluster(name, cell.fleet.placements.clusters[name])
+    cluster = cell.timeweb_cluster(str(args.placed.cluster))
     return SharedDatabase(args, cluster, cell.lane(args.tenant.id)).details
+
+
+def _managed(cell: _Cell, args: TenantDatabaseArgs) -> Details:
+    cluster = cell.managed_cluster(str(args.placed.cluster))
+    return ManagedDatabase(args, cluster, cell.lane(args.tenant.id)).details
 
 
 def _dedicated(cell: _Cell, args: TenantDatabaseArgs) -> Details:
@@ -280,5 +311,11 @@ def _s3(cell: _Cell, args: StorageArgs) -> Details:
 DATABASES: Mapping[tuple[str, str], Callable[[_Cell, TenantDatabaseArgs], Details]] = {
     ("timeweb", "shared"): _shared,
     ("timeweb", "dedicated"): _dedicated,
+    ("digitalocean", "shared"): _managed,
+}
+# Who runs a shared cluster → how it is declared.
+SHARED_CLUSTERS: Mapping[str, Callable[[_Cell, str], object]] = {
+    "timeweb": _Cell.timeweb_cluster,
+    "digitalocean": _Cell.managed_cluster,
 }
 STORAGES: Mapping[str, Callable[[_Cell, StorageArgs], Details]] = {"timeweb": _timeweb, "s3": _s3}

@@ -60,7 +60,8 @@ SETTINGS: Mapping[str, Meaning] = {
         "DigitalOcean's API, the plugin's own setting", "`https://api.digitalocean.com`"
     ),
     "digitalocean:trustedSources": Meaning(
-        "addresses and networks that may connect to managed clusters, with commas between them",
+        "who may connect to managed clusters, this machine among them: IPv4 addresses, networks and the like of"
+        " `tag:web`, with commas between them",
         "required by a managed plan",
     ),
     "platform:databaseUrl": Meaning(

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from catalogue.names import logical_name, schema_name
+from catalogue.names import logical_name
 from components.tenant_schema import TenantDatabaseArgs, database_outputs, declare_schema
 from components.timeweb_cluster import TimewebCluster
 
@@ -15,7 +15,6 @@ class SharedDatabase(pulumi.ComponentResource):
     ) -> None:
         name = logical_name(args.tenant.id, "database", args.placed.generation)
         super().__init__("tenantry:database:Shared", name, None, opts)
-        schema = schema_name(args.tenant.id)
-        made = declare_schema(args, schema, cluster, self)
-        self.details = database_outputs(args, schema, cluster, made)
+        made = declare_schema(args, cluster.server, self)
+        self.details = database_outputs(args, cluster.server, made)
         self.register_outputs({})

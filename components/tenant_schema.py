@@ -8,22 +8,28 @@ from typing import Any
 import pulumi
 
 from billing.money import Money
-from catalogue.names import MAIN_BRANCH, database_names, logical_name, login_name, owner_name
+from catalogue.names import MAIN_BRANCH, DatabaseNames, database_names, logical_name
 from catalogue.placement import Placed
 from catalogue.plan import DatabasePlan
 from catalogue.tenant import Tenant
 from components.pooler import PoolerAddress
 from components.settings import Settings
-from components.timeweb_cluster import ADMIN_LOGIN, DATABASE, TimewebCluster
+from components.tenant_server import TenantServer
 from dynamic_providers.marks import Mark
 from dynamic_providers.postgres.tenant_schema import TenantSchema, TenantSchemaArgs
 from dynamic_providers.postgres.tenant_setup import TenantSetup, TenantSetupArgs
 from dynamic_providers.postgres.urls import database_url
 
+# What the outputs of a plan without backups say of them.
+NO_BACKUPS: Mapping[str, str] = {
+    "timeweb": "this plan has no backups: they are the tenant's own duty",
+    "digitalocean": "the provider copies the whole cluster every day; a copy of one tenant is the tenant's own duty",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class TenantDatabaseArgs:
-    """One generation of a tenant's database section; `cost` is the tenant's share of its cluster a month.
+    """One generation of a tenant's database section; `cost` is the tenant's share of its server a month.
 
     `password` is for the login of a generation that is made beside another one, whose password stays the tenant's.
     `pooler` is where the tenant is sent; None sends it to the cluster itself. `serves` says that it is this generation
@@ -47,23 +53,28 @@ class TenantDatabaseArgs:
         """What is taken over is so once, by the first generation."""
         return self.tenant.database.adopt if self.tenant.database and self.placed.generation == 1 else None
 
+    @property
+    def names(self) -> DatabaseNames:
+        """What the tenant's things on the server are called."""
+        return database_names(self.placed.provider, self.placed.mode, self.tenant.id)
 
-def declare_schema(
-    args: TenantDatabaseArgs, schema: str, cluster: TimewebCluster, parent: pulumi.Resource
-) -> TenantSchema:
-    """The tenant's schema, owner and login on `cluster`."""
+
+def declare_schema(args: TenantDatabaseArgs, server: TenantServer, parent: pulumi.Resource) -> TenantSchema:
+    """The tenant's schema, owner and login on `server`."""
     name = logical_name(args.tenant.id, "schema", args.placed.generation)
     return declare_place(
         args,
         TenantSchemaArgs(
-            host=cluster.host,
-            port=cluster.port,
-            database=DATABASE,
-            admin_login=ADMIN_LOGIN,
-            cluster_mark=cluster.mark,
-            schema=schema,
-            owner=owner_name(args.tenant.id),
-            login=login_name(args.tenant.id),
+            host=server.host,
+            port=server.port,
+            database=server.database,
+            admin_login=server.admin_login,
+            cluster_mark=server.cluster_mark,
+            access=server.access,
+            server_id=server.server_id,
+            schema=args.names.schema,
+            owner=args.names.owner,
+            login=args.names.login,
             connection_limit=args.plan.connection_limit,
             statement_timeout_ms=args.plan.statement_timeout_seconds * 1000,
             extensions=list(args.plan.extensions),
@@ -74,8 +85,8 @@ def declare_schema(
         pulumi.ResourceOptions(
             parent=parent,
             protect=args.protect,
-            depends_on=cluster.ready,
-            deleted_with=cluster.cluster,
+            depends_on=server.ready,
+            deleted_with=server.deleted_with,
         ),
     )
 
@@ -107,7 +118,7 @@ def _declare_setup(args: TenantDatabaseArgs, schema: TenantSchemaArgs, options: 
             schema=schema.schema,
             owner=schema.owner,
             login=schema.login,
-            base=database_names(args.placed.provider, args.plan.mode, args.tenant.id).base,
+            base=args.names.base,
             blocked=schema.blocked,
             mark=str(Mark(args.settings.base_stack, name)),
         ),
@@ -115,26 +126,24 @@ def _declare_setup(args: TenantDatabaseArgs, schema: TenantSchemaArgs, options: 
     )
 
 
-def database_outputs(
-    args: TenantDatabaseArgs, schema: str, cluster: TimewebCluster, made: TenantSchema
-) -> dict[str, Any]:
+def database_outputs(args: TenantDatabaseArgs, server: TenantServer, made: TenantSchema) -> dict[str, Any]:
     """The `database` part of the tenant's outputs: plain, but for each credential, a secret of its own."""
-    login = login_name(args.tenant.id)
+    names = args.names
 
     def url(host: pulumi.Input[str], port: pulumi.Input[int], sslmode: str) -> pulumi.Output[str]:
         return pulumi.Output.all(host=host, port=port, password=made.password).apply(
             lambda known: database_url(
-                login=login,
+                login=names.login,
                 password=known["password"],
                 host=known["host"],
                 port=int(known["port"]),
-                database=DATABASE,
-                schema=schema,
+                database=server.database,
+                schema=names.schema,
                 sslmode=sslmode,
             )
         )
 
-    direct = url(cluster.host, cluster.port, args.settings.timeweb_sslmode)
+    direct = url(server.host, server.port, server.sslmode)
     pooler = args.pooler
     return {
         "plan": args.plan.name,
@@ -145,19 +154,20 @@ def database_outputs(
         "mode": args.plan.mode,
         "region": args.placed.region,
         "cluster": args.placed.cluster,
-        "clusterId": cluster.cluster_id,
-        "host": cluster.host,
-        "port": cluster.port.apply(int),
-        "database": DATABASE,
-        "schema": schema,
-        "login": login,
+        "clusterId": server.id,
+        "host": server.host,
+        "port": pulumi.Output.from_input(server.port).apply(int),
+        "database": server.database,
+        "schema": names.schema,
+        "login": names.login,
         "connectionLimit": args.plan.connection_limit,
         "backups": _backups(args.plan),
         "monthlyCost": money_output(args.cost),
         "password": made.password,
         "databaseUrl": url(pooler.host, pooler.port, pooler.sslmode) if pooler else direct,
         "directUrl": direct,
-        "sslmode": args.settings.timeweb_sslmode,
+        "sslmode": server.sslmode,
+        **({} if server.ca is None else {"ca": server.ca}),
     }
 
 
@@ -172,7 +182,7 @@ def features_output(plan: DatabasePlan) -> Mapping[str, bool]:
 
 def _backups(plan: DatabasePlan) -> Mapping[str, Any]:
     if not plan.backups.keep:
-        return {"interval": "none", "copies": 0, "note": "this plan has no backups: they are the tenant's own duty"}
+        return {"interval": "none", "copies": 0, "note": NO_BACKUPS.get(plan.provider, NO_BACKUPS["timeweb"])}
     # Never called point-in-time: each dump tells the recovery point that was measured.
     note = "beside these a dump of the tenant alone every hour" if plan.backups.point_in_time else ""
     return {"interval": plan.backups.interval, "copies": plan.backups.keep, "note": note}

@@ -8,6 +8,7 @@ from catalogue.names import cluster_vendor_name, logical_name
 from catalogue.placement import ClusterPlacement
 from catalogue.plan import DatabasePlan, Size
 from components.settings import Settings
+from components.tenant_server import TenantServer
 from dynamic_providers.marks import Mark
 from dynamic_providers.timeweb.admin import Admin, AdminArgs
 from dynamic_providers.timeweb.backup_schedule import BackupSchedule, BackupScheduleArgs
@@ -33,7 +34,7 @@ class TimewebClusterArgs:
 
 
 class TimewebCluster(pulumi.ComponentResource):
-    """`host`, `port`, `mark` and `ready` are what a tenant's schema needs to be made on the cluster."""
+    """A cluster that tenants can be made on: `server`."""
 
     def __init__(self, args: TimewebClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         name, generation = args.name, args.placement.generation
@@ -71,10 +72,17 @@ class TimewebCluster(pulumi.ComponentResource):
                 ),
                 inside,
             )
-        self.host = self.cluster.host
-        self.port = self.cluster.port
-        self.cluster_id = self.cluster.id
-        self.ready: list[pulumi.Resource] = [self.database, self.admin]
+        self.server = TenantServer(
+            id=self.cluster.id,
+            host=self.cluster.host,
+            port=self.cluster.port,
+            database=DATABASE,
+            admin_login=ADMIN_LOGIN,
+            cluster_mark=self.mark,
+            sslmode=args.settings.timeweb_sslmode,
+            ready=[self.database, self.admin],
+            deleted_with=self.cluster,
+        )
         self.register_outputs({})
 
     def _child(

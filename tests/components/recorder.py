@@ -37,6 +37,8 @@ ANSWERS: Mapping[str, dict[str, Any]] = {
     "pulumi-python:dynamic/timeweb:Bucket": {"bucket": "4f2a-customer", "hostname": "s3.example"},
     "pulumi-python:dynamic/timeweb:StorageUser": {"access_key": "ACCESS", "secret_key": "sentinel-storage-key"},
     "pulumi-python:dynamic/postgres:TenantSchema": {"password": "sentinel-password"},
+    "pulumi-python:dynamic/postgres:TenantDatabase": {"ca": "PEM of the cluster"},
+    "digitalocean:index/databaseCluster:DatabaseCluster": {"host": "managed.example", "port": 25060},
     "aws:iam/accessKey:AccessKey": {"secret": "sentinel-iam-key"},
 }
 
