@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from engines.embedded.errors import RefusedError
 from engines.embedded.provider import Difference, Found, Made
 
-PACKAGES = frozenset({"aws"})
+PACKAGES = frozenset({"aws", "digitalocean"})
 Arguments = Mapping[str, Any]
 # What is wrong: a property and the reason.
 Problem = tuple[str, str]
