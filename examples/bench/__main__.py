@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from examples.bench import catalogues, cells, engines, lanes, pace
+from examples.bench import catalogues, cells, engines, lanes, neon, pace
 from examples.bench.figures import Figure, Rows
 
 
@@ -20,6 +20,7 @@ def parts(sizes: tuple[int, ...]) -> Mapping[str, Callable[[Path], Rows]]:
         "catalogue": catalogues.rows,
         "engines": engines.rows,
         "lanes": lanes.rows,
+        "neon": neon.rows,
         "pace": pace.rows,
         "cells": partial(cells.rows, sizes=sizes),
     }
