@@ -22,6 +22,7 @@ from components.database_managed import ManagedCluster, ManagedClusterArgs, Mana
 from components.dedicated_database import DedicatedDatabase
 from components.digitalocean import DATABASES as MANAGED_DATABASES
 from components.digitalocean import digitalocean_provider
+from components.neon_database import NeonDatabase
 from components.platform import RecordArgs, declare_record
 from components.pooler import PoolerAddress
 from components.s3_storage import S3Storage, s3_provider
@@ -299,6 +300,10 @@ def _dedicated(cell: _Cell, args: TenantDatabaseArgs) -> Details:
     return DedicatedDatabase(args, placement, cell.lane(args.tenant.id)).details
 
 
+def _neon(cell: _Cell, args: TenantDatabaseArgs) -> Details:
+    return NeonDatabase(args, cell.lane(args.tenant.id)).details
+
+
 def _timeweb(cell: _Cell, args: StorageArgs) -> Details:
     return TimewebStorage(args, cell.lane(args.tenant.id)).details
 
@@ -311,6 +316,7 @@ def _s3(cell: _Cell, args: StorageArgs) -> Details:
 DATABASES: Mapping[tuple[str, str], Callable[[_Cell, TenantDatabaseArgs], Details]] = {
     ("timeweb", "shared"): _shared,
     ("timeweb", "dedicated"): _dedicated,
+    ("neon", "dedicated"): _neon,
     ("digitalocean", "shared"): _managed,
 }
 # Who runs a shared cluster → how it is declared.

@@ -23,6 +23,7 @@ from dynamic_providers.postgres.urls import database_url
 # What the outputs of a plan without backups say of them.
 NO_BACKUPS: Mapping[str, str] = {
     "timeweb": "this plan has no backups: they are the tenant's own duty",
+    "neon": "the provider keeps a history of its own; a copy of one tenant is the tenant's own duty",
     "digitalocean": "the provider copies the whole cluster every day; a copy of one tenant is the tenant's own duty",
 }
 

@@ -15,7 +15,8 @@ from components.settings import SOURCES
 from components.timeweb_cluster import ADMIN_LOGIN
 from dynamic_providers.configuration import read_configuration
 from dynamic_providers.marks import Mark
-from dynamic_providers.postgres.access import DIGITALOCEAN, Reach
+from dynamic_providers.neon.project import ROLE
+from dynamic_providers.postgres.access import DIGITALOCEAN, NEON, Reach
 from dynamic_providers.postgres.inputs import DERIVED, Server
 from dynamic_providers.timeweb.models import Signer
 from dynamic_providers.timeweb.objects import open_s3
@@ -24,8 +25,12 @@ from lifecycle.courier import TenantPlace
 from lifecycle.errors import MistakeError
 from lifecycle.objects import BucketPlace
 
-# How the servers of a provider are reached as their admins.
-ACCESS: Mapping[str, str] = {"timeweb": DERIVED, "digitalocean": DIGITALOCEAN}
+# How the servers of a provider are reached, and as whom.
+ACCESS: Mapping[str, tuple[str, str]] = {
+    "timeweb": (DERIVED, ADMIN_LOGIN),
+    "neon": (NEON, ROLE),
+    "digitalocean": (DIGITALOCEAN, ADMIN_LOGIN),
+}
 
 
 @dataclass(frozen=True)
@@ -37,21 +42,22 @@ class Keys:
 
     def database(self, placements: Placements, tenant: str, placed: Placed, output: DatabaseOutput) -> TenantPlace:
         """A generation of the tenant's database, reached as its server's admin."""
+        access, login = ACCESS[placed.provider]
         server = Server(
             host=output.host,
             port=output.port,
             database=output.database,
-            admin_login=ADMIN_LOGIN,
-            cluster_mark=str(self._cluster_mark(placements, placed)),
-            access=ACCESS[placed.provider],
+            admin_login=login,
+            cluster_mark=str(self._cluster_mark(placements, placed.cluster)) if placed.cluster else "",
+            access=access,
             server_id=output.cluster_id,
         )
         names = database_names(placed.provider, placed.mode, tenant)
         return TenantPlace(self._reach.address(server), output.schema_name, names.owner, names.login)
 
-    def _cluster_mark(self, placements: Placements, placed: Placed) -> Mark:
-        cluster = placements.clusters[str(placed.cluster)]
-        name = dedicated_cluster_name(cluster.tenant) if cluster.tenant else str(placed.cluster)
+    def _cluster_mark(self, placements: Placements, placed: str) -> Mark:
+        cluster = placements.clusters[placed]
+        name = dedicated_cluster_name(cluster.tenant) if cluster.tenant else placed
         return Mark(self._setting("tenantry:baseStack"), logical_name(name, "cluster", cluster.generation))
 
     @cached_property

@@ -23,6 +23,7 @@ PUBLIC_CLASSES = {
     "dynamic_providers.postgres.platform_tenant.PlatformTenantProvider",
     "dynamic_providers.postgres.tenant_database.TenantDatabaseProvider",
     "dynamic_providers.postgres.tenant_schema.TenantSchemaProvider",
+    "dynamic_providers.postgres.tenant_setup.TenantSetupProvider",
     "dynamic_providers.timeweb.admin.AdminProvider",
     "dynamic_providers.timeweb.backup_schedule.BackupScheduleProvider",
     "dynamic_providers.timeweb.bucket.BucketProvider",
