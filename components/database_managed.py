@@ -76,7 +76,8 @@ class ManagedCluster(pulumi.ComponentResource):
             size=max(1, min(LARGEST_POOL, args.plan.connections.reserve)),
             db_name=DIGITALOCEAN_DATABASE,
             user=ADMIN_LOGIN,
-            opts=inside,
+            # It holds nothing, and the plugin makes it anew when it changes, which it may not where it is protected.
+            opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(protect=False)),
         )
         self.server = TenantServer(
             id=self._cluster.id,
