@@ -70,6 +70,11 @@ class TenantSetupInputs(Server):
         """Kind of access → name of its role."""
         return {kind: access_role(self.base, kind) for kind in KINDS}
 
+    @property
+    def migrator(self) -> str:
+        """The deputy that applies migrations; one name, so that whoever comes after a killed run can end it."""
+        return f"migrate_{self.base}"
+
 
 def access_role(base: str, kind: str) -> str:
     """`c_acme_as_viewer`."""
@@ -98,12 +103,13 @@ class RoleFound:
 class SetupFound:
     """What one look saw; `schemas` are those of the tenant's that are there.
 
-    `covered` says that tables made later are the roles' to read and write; where it is not so, `relations` are what is
-    there already: schema, name, and whether it is a sequence.
+    `left_behind` is the deputy of a run that was killed; `covered` says that tables made later are the roles' to read
+    and write; where it is not so, `relations` are what is there already: schema, name, and whether it is a sequence.
     """
 
     roles: Mapping[str, RoleFound]
     owner_exists: bool
+    left_behind: bool
     schemas: Sequence[str]
     covered: bool
     extensions_are_ours: bool
@@ -114,6 +120,7 @@ class SetupFound:
 _PLACE = """
 SELECT
     EXISTS (SELECT FROM pg_roles WHERE rolname = %(owner)s),
+    EXISTS (SELECT FROM pg_roles WHERE rolname = %(migrator)s),
     ARRAY(SELECT nspname::text FROM pg_namespace WHERE nspname = ANY (%(schemas)s) ORDER BY 1),
     (SELECT count(*) FROM pg_default_acl, aclexplode(defaclacl)
      WHERE defaclrole IN (SELECT oid FROM pg_roles WHERE rolname IN (%(owner)s, %(login)s))
@@ -161,6 +168,7 @@ def look(connection: psycopg.Connection, want: TenantSetupInputs) -> SetupFound:
         **{kind: want.roles[kind] for kind in (VIEWER, DEVELOPER)},
         "owner": want.owner,
         "login": want.login,
+        "migrator": want.migrator,
         "schema": want.schema_name,
         "schemas": list(want.schemas),
         "extensions": EXTENSIONS_SCHEMA,
@@ -172,15 +180,18 @@ def look(connection: psycopg.Connection, want: TenantSetupInputs) -> SetupFound:
     with connection.cursor(row_factory=class_row(RoleFound)) as cursor:
         roles = {role.name: role for role in cursor.execute(_ROLES, words)}
     (acts,) = connection.execute(_ACTS, words).fetchone() or (None,)
-    owner_exists, schemas, covered, ours = connection.execute(_PLACE, words).fetchone() or (False, [], False, False)
+    row = connection.execute(_PLACE, words).fetchone() or (False, False, [], False, False)
+    owner_exists, left_behind, schemas, covered, ours = row
     relations = [] if covered else connection.execute(_RELATIONS, words).fetchall()
     listed = [(str(schema), str(name), bool(is_sequence)) for schema, name, is_sequence in relations]
-    return SetupFound(roles, owner_exists, schemas, covered, ours, listed, acts is True)
+    return SetupFound(roles, owner_exists, left_behind, schemas, covered, ours, listed, acts is True)
 
 
 def damages(found: SetupFound, want: TenantSetupInputs) -> tuple[str, ...]:
     """What does not hold, in words; empty when all does."""
     problems = [] if found.covered else ["tables made later are not the access roles' to read"]
+    if found.left_behind:
+        problems.append(f"role {want.migrator} of a migration that was cut off is left")
     for kind, name in want.roles.items():
         role = found.roles[name]
         if not role.exists:

@@ -50,8 +50,7 @@ def deputy(
 
     def make(connection: psycopg.Connection) -> None:
         take_lock(connection)
-        ask_sessions_to_end(connection, name)
-        _drop(name, connection)
+        end_deputy(connection, name)
         _make(connection, name, password, roles)
         prepare(connection)
 
@@ -70,6 +69,12 @@ def deputy(
 def drop_deputy(address: Address, name: str, limits: Limits) -> None:
     """End a deputy with all it may; one that is gone is no error. Raises `PostgresError`."""
     transact(address, partial(_drop, name), limits)
+
+
+def end_deputy(connection: psycopg.Connection, name: str) -> None:
+    """The same for one that a killed process may have left, in a transaction of the admin's; its sessions end too."""
+    ask_sessions_to_end(connection, name)
+    _drop(name, connection)
 
 
 def owner_of_public(connection: psycopg.Connection) -> str | None:
@@ -97,4 +102,6 @@ def _drop(name: str, connection: psycopg.Connection) -> None:
     role = sql.Identifier(name)
     if owner_of_public(connection) == name:
         connection.execute("ALTER SCHEMA public OWNER TO pg_database_owner")
-    connection.execute(sql.SQL("DROP OWNED BY {} CASCADE; DROP ROLE {}").format(role, role))
+    options = membership_options(connection.info.server_version)
+    script = "GRANT {role} TO CURRENT_USER {options}; DROP OWNED BY {role} CASCADE; DROP ROLE {role}"
+    connection.execute(sql.SQL(script).format(role=role, options=options))

@@ -34,7 +34,7 @@ from dynamic_providers.postgres.connection import (
     UnreachableError,
     transact,
 )
-from dynamic_providers.postgres.deputy import deputy
+from dynamic_providers.postgres.deputy import deputy, end_deputy
 from dynamic_providers.postgres.layout import membership_options
 from dynamic_providers.postgres.ledger import migrate, read_ledger
 from dynamic_providers.postgres.migration_set import Applied, MigrationSet, version_of
@@ -81,6 +81,7 @@ def set_up(
             raise PostgresError(f"{address}: role {want.owner} is missing: run `tenantry up --refresh`")
         if want.blocked and found.admin_acts:
             ask_sessions_to_end(connection, *want.roles.values())
+        end_deputy(connection, want.migrator)
         connection.execute(statements(want, found, verifiers, version=connection.info.server_version))
         # Sessions are ended when the roles are closed for good.
         if left := [each for each in damages(look(connection, want), want) if HAS_SESSIONS not in each]:
@@ -93,7 +94,7 @@ def set_up(
     where = f"schema {want.schema_name} in {address}"
     if ledger is not None and not migrations.pending(ledger, where):
         return
-    with deputy(address, f"migrate_{want.base}", [want.owner, want.login], limits) as own:
+    with deputy(address, want.migrator, [want.owner, want.login], limits) as own:
         migrate(own, want.schema_name, want.owner, migrations, limits, readers=[want.roles[DEVELOPER]])
 
 
@@ -147,6 +148,8 @@ def remove(address: Address, tenant: TenantSetupInputs, limits: Limits) -> None:
         found = transact(address, lambda connection: look(connection, tenant), limits)
     _refuse_foreign(address, found, {tenant.mark})
     names = [role.name for role in found.roles.values() if role.exists]
+    if found.left_behind:
+        transact(address, lambda connection: end_deputy(connection, tenant.migrator), limits)
     if not names:
         return
     closed = [sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(name)) for name in names]

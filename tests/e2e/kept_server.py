@@ -1,6 +1,7 @@
 """One real PostgreSQL server that serves every cluster of a simulated account in turn: a new one would cost seconds."""
 
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -32,6 +33,11 @@ class KeptServer:
                 connection.execute(sql.SQL("DROP ROLE {}").format(names))
         self._passwords.clear()
         self._cluster = None
+
+    def ask(self, query: LiteralString | sql.Composed, database: str = "main") -> list[tuple[Any, ...]]:
+        """What the superuser is answered."""
+        with psycopg.connect(self._server.superuser_dsn, dbname=database) as connection:
+            return connection.execute(query).fetchall()
 
     def sessions(self) -> int:
         """Sessions of our own clients."""

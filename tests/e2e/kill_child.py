@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dynamic_providers.postgres.tenant_schema
+import dynamic_providers.postgres.tenant_setup
 import dynamic_providers.timeweb.backup_schedule
 import dynamic_providers.timeweb.storage_user  # noqa: F401 - imported once, for every child
 from cli.main import main as tenantry
@@ -46,11 +47,11 @@ class DyingJournal(Journal):
 
 
 def up(order: Order) -> None:
-    """Run an `up`; the result is what failed, and how many of each operation there were."""
+    """Run an `up` or a preview; the result is what failed, and how many of each operation there were."""
     last = order.get("writes") or WRITES_FOR_EVER
     journal = partial(DyingJournal, last=last, torn=bool(order.get("torn")))
     engine = EmbeddedEngine(PROJECT, order["stack"], Path(os.environ["TENANTRY_STATE"]), journal=journal)
-    result = engine.up()
+    result = engine.preview() if order["do"] == "preview" else engine.up()
     document = {"failures": [failure.message for failure in result.failures], "counts": result.counts}
     Path(order["result"]).write_text(json.dumps(document), encoding="utf-8")
 
@@ -63,7 +64,7 @@ def resume(order: Order) -> None:
         tenantry()
 
 
-ORDERS: Mapping[str, Callable[[Order], None]] = {"up": up, "resume": resume}
+ORDERS: Mapping[str, Callable[[Order], None]] = {"up": up, "preview": up, "resume": resume}
 
 
 def carry_out(order: Order) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -143,6 +143,23 @@ class Rig:
         self._settle()
         return Ended(status, json.loads(result.read_text()) if result.exists() and result.stat().st_size else {})
 
+    def use(self, project: Path) -> None:
+        """From here on runs are of the program in this folder, another version of it perhaps."""
+        self.leave()
+        self.forks = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tests.e2e.kill_child"],
+            env={**self.environ, "PYTHONPATH": str(project)},
+            cwd=project,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def leave(self) -> None:
+        """End the process that forks."""
+        if self.forks is not None:
+            self.forks.communicate()
+
     def _settle(self) -> None:
         """Wait until what a killed run has sent is done: requests that arrived, transactions that are committing."""
         deadline = time.monotonic() + IDLE_SECONDS
@@ -183,14 +200,18 @@ def _told(entry: Entry) -> str:
     return f"{entry.method} {made or NUMBERS.sub('/N', entry.path)}"
 
 
+TWELVE = (("tenants_per_cluster: 10\n", "tenants_per_cluster: 12\n"),)
+
+
 @contextmanager
-def rigged(folder: Path, catalogue: str) -> Iterator[Rig]:
-    """Everything running, and the catalogue placed."""
+def rigged(folder: Path, catalogue: str, edits: Sequence[tuple[str, str]] = TWELVE) -> Iterator[Rig]:
+    """Everything running, and the catalogue placed; `edits` are of `plans.yaml`."""
     (folder / "fleet").mkdir()
     (folder / "state").mkdir()
     fleet = FleetFolder(folder / "fleet")
     fleet.write("tenants.yaml", catalogue)
-    fleet.edit("plans.yaml", "tenants_per_cluster: 10\n", "tenants_per_cluster: 12\n")
+    for old, new in edits:
+        fleet.edit("plans.yaml", old, new)
     loaded = load_fleet(fleet.path, require_placed=False)
     write_placements(fleet.path / "placements.yaml", place(loaded.tenants, loaded.plans, loaded.placements))
     trigger = Trigger()
@@ -203,18 +224,11 @@ def rigged(folder: Path, catalogue: str) -> Iterator[Rig]:
     api = serve_app(create_app(state, TOKEN, log, FaultBox(), requests_per_second=100_000))
     rig = Rig(folder, trigger, state, log, store, server, api)
     rig.environ = {**os.environ, **_environment(rig, fleet.path)}
-    rig.forks = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tests.e2e.kill_child"],
-        env={**rig.environ, "PYTHONPATH": str(PROJECT)},
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    rig.use(PROJECT)
     try:
         yield rig
     finally:
-        rig.forks.communicate()
+        rig.leave()
         api.stop()
         store.stop()
         server.close()

@@ -69,7 +69,7 @@ def whole(rig: Rig) -> Undisturbed:
     rig.reset()
     done = rig.run("up")
     assert (done.status, done.answer["failures"]) == (0, [])
-    assert (len(rig.server.roles()), len(rig.marks()["buckets"])) == (24, 6)
+    assert (len(rig.server.roles()), len(rig.marks()["buckets"])) == (72, 6)
     return Undisturbed(rig.marks(), rig.server.roles(), comparable(rig.tenants()), Counter(rig.changes()))
 
 

@@ -185,6 +185,7 @@ DRIFT = (
         "standing",
         "tables made later are not the access roles' to read",
     ),
+    ("CREATE ROLE migrate_c_acme", "standing", "role migrate_c_acme of a migration that was cut off is left"),
     ("COMMENT ON ROLE c_acme_as_viewer IS NULL", "standing", "as_viewer does not carry the mark"),
 )
 
