@@ -19,13 +19,13 @@ def outputs(
     show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Show credentials in clear.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Print the tenants with their cluster, schema, bucket and monthly cost; credentials only on request."""
+    """Print the tenants with their cluster or project, schema, bucket and monthly cost; credentials only on request."""
     tenants = merged(stack, fleet, engine, show_secrets=show_secrets, cells=cells)
     if json:
         emit(tenants)
         return
     rows = [_row(name, tenant) for name, tenant in sorted(tenants.items())]
-    table("", ("tenant", "state", "plan", "cluster", "schema", "bucket", "monthly cost"), rows)
+    table("", ("tenant", "state", "plan", "cluster or project", "schema", "bucket", "monthly cost"), rows)
 
 
 def merged(
@@ -48,7 +48,7 @@ def _row(name: str, tenant: dict[str, Any]) -> tuple[str, ...]:
         name,
         tenant["state"],
         plans,
-        database.get("cluster", "-"),
+        database.get("cluster") or database.get("clusterId", "-"),
         database.get("schema", "-"),
         storage.get("bucket", "-"),
         cost or "-",

@@ -30,7 +30,8 @@ def preview(
     results = run_all(loaded, stack, engine, Order("preview", refresh=refresh), scope, json=json)
     if not json:
         for result in results.values():
-            for change in result.changes:
+            # By name, so that what a tenant has stands together, in whatever order it would be made.
+            for change in sorted(result.changes, key=lambda each: each.name):
                 if change.operation not in {"same", "read"}:
                     say(f"would {change.operation:<8} {change.name} {' '.join(change.fields)}".rstrip())
     finish(results)

@@ -26,8 +26,8 @@ from sandbox.start import stop as stop_sandbox
 
 STACK = "sandbox"
 EXAMPLE = options.CHECKOUT / "examples" / "fleet"
-# Plans that a native plugin of Pulumi serves, and which.
-PLUGINS: Mapping[str, str] = {"s3-standard": "aws"}
+# Providers whose plans a native plugin of Pulumi serves, and which.
+PLUGINS: Mapping[str, str] = {"s3": "aws", "digitalocean": "digitalocean"}
 
 sandbox = typer.Typer(help="A whole cloud on this machine.", no_args_is_help=True)
 
@@ -118,28 +118,43 @@ def faults(
 def environment_of(folder: Path) -> dict[str, str]:
     """The sandbox's environment, without the plans whose plugin is not here."""
     values = environment(folder)
-    without = missing_plans({**os.environ, **values})
-    left_out = _tenants_on(load_fleet(folder / "fleet", require_placed=False), without) if without else []
+    missing = missing_plugins({**os.environ, **values})
+    if not missing:
+        return values
+    fleet = load_fleet(folder / "fleet", require_placed=False)
+    left_out: list[str] = []
+    for plugin in missing:
+        without = _plans_of(fleet, plugin)
+        if tenants := _tenants_on(fleet, without):
+            left_out += without
+            complain(
+                f"Pulumi's plugin {plugin} is not installed, so `pulumi up` leaves out what {', '.join(tenants)} have "
+                f"on {', '.join(without)}: `pulumi plugin install resource {plugin}` brings it in"
+            )
     if left_out:
-        values["TENANTRY_SANDBOX_WITHOUT"] = ",".join(without)
-        plugins = ", ".join(sorted({PLUGINS[plan] for plan in without}))
-        complain(
-            f"Pulumi's plugin {plugins} is not installed, so `pulumi up` leaves out what {', '.join(left_out)} have on "
-            f"{', '.join(without)}: `pulumi plugin install resource {plugins}` brings it in"
-        )
+        values["TENANTRY_SANDBOX_WITHOUT"] = ",".join(left_out)
     return values
 
 
-def missing_plans(environ: Mapping[str, str]) -> list[str]:
-    """Plans that the Pulumi CLI on PATH cannot serve; none without a CLI, since the embedded engine serves all."""
+def missing_plugins(environ: Mapping[str, str]) -> list[str]:
+    """What the Pulumi CLI on PATH lacks; nothing without a CLI, since the embedded engine serves all."""
     if not pulumi_cli.PulumiCli.available(environ):
         return []
     installed = pulumi_cli.plugins(environ)
-    return [plan for plan, plugin in PLUGINS.items() if plugin not in installed]
+    return sorted(set(PLUGINS.values()) - set(installed))
+
+
+def _plans_of(fleet: Fleet, plugin: str) -> list[str]:
+    databases = [plan.name for plan in fleet.plans.database.values() if PLUGINS.get(plan.provider) == plugin]
+    return databases + [plan.name for plan in fleet.plans.storage.values() if PLUGINS.get(plan.provider) == plugin]
 
 
 def _tenants_on(fleet: Fleet, plans: list[str]) -> list[str]:
-    return [name for name, tenant in fleet.tenants.items() if tenant.storage and tenant.storage.plan in plans]
+    return [
+        name
+        for name, tenant in fleet.tenants.items()
+        if any(section and section.plan in plans for section in (tenant.database, tenant.storage))
+    ]
 
 
 def _show(found: Status, *, as_json: bool) -> None:

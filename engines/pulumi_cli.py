@@ -29,6 +29,8 @@ from engines.pulumi_revisions import moment_of
 from engines.resume import cleared, declared_by, notes, refuse_unready, refuse_unsettled
 
 PARALLEL = 16
+# Plugins that a program of ours may need; the CLI does not list those that it would find on PATH.
+NATIVE = ("aws", "digitalocean", "docker", "hcloud", "linode")
 
 
 def plugins(environ: Mapping[str, str]) -> frozenset[str]:
@@ -38,7 +40,7 @@ def plugins(environ: Mapping[str, str]) -> frozenset[str]:
     if listed.returncode:
         raise EngineError(f"`{' '.join(command)}` failed: {sentence([listed.stderr])}")
     path = environ.get("PATH")
-    ambient = [name for name in ("aws",) if shutil.which(f"pulumi-resource-{name}", path=path)]
+    ambient = [name for name in NATIVE if shutil.which(f"pulumi-resource-{name}", path=path)]
     return frozenset(plugin["name"] for plugin in json.loads(listed.stdout)).union(ambient)
 
 

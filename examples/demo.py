@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import psycopg
 from rich.console import Console
 
-from components.outputs import TenantOutputs, parse_tenants
+from components.outputs import DatabaseOutput, TenantOutputs, parse_tenants
 from engines.embedded import EmbeddedEngine
 from lifecycle.certificate import sentences
 from lifecycle.isolation import certify
@@ -54,16 +56,49 @@ def pair(tenants: Mapping[str, TenantOutputs]) -> tuple[str, str]:
     return first, second
 
 
-def show_isolation(environ: Mapping[str, str]) -> None:
-    """One tenant's own credentials work, its neighbour's do not; what counts as an attempt has such a control."""
+def outputs(environ: Mapping[str, str]) -> dict[str, TenantOutputs]:
+    """What the tenants are told, credentials shown."""
     engine = EmbeddedEngine(PROJECT, "sandbox", Path(environ["TENANTRY_STATE"]), environ)
-    tenants = parse_tenants(engine.outputs(show_secrets=True)["tenants"])
+    return parse_tenants(engine.outputs(show_secrets=True)["tenants"])
+
+
+def show_logins(tenants: Mapping[str, TenantOutputs]) -> None:
+    """A tenant of each kind of database logs in with what it is told, and asks for something."""
+    console.print("\nA tenant of each kind, with its own databaseUrl:")
+    kinds: dict[tuple[str, str], str] = {}
+    for name, tenant in sorted(tenants.items()):
+        if tenant.database is not None and tenant.state == "active":
+            kinds.setdefault((tenant.database.provider, tenant.database.mode), name)
+    for (provider, mode), name in sorted(kinds.items()):
+        database = tenants[name].database
+        if database is None:
+            raise LookupError(name)
+        with TemporaryDirectory() as folder, psycopg.connect(trusting(database, Path(folder))) as own:
+            row = own.execute("SELECT current_user, current_database(), current_schema(), version()").fetchone()
+        login, name_of_it, schema, version = row or ("-", "-", "-", "-")
+        server = " ".join(version.split()[:2])
+        told = f"  {name:<16} {provider} {mode}: {login} in {name_of_it}, schema {schema}, on {server}"
+        console.print(told, markup=False, soft_wrap=True)
+
+
+def trusting(database: DatabaseOutput, folder: Path) -> str:
+    """The databaseUrl, and beside it what libpq wants as a file: whose word counts for the server."""
+    if database.ca is None:
+        return database.database_url
+    authority = folder / "ca.crt"
+    authority.write_text(database.ca)
+    return psycopg.conninfo.make_conninfo(database.database_url, sslrootcert=str(authority))
+
+
+def show_isolation(tenants: Mapping[str, TenantOutputs]) -> None:
+    """One tenant's own credentials work, its neighbour's do not; what counts as an attempt has such a control."""
     owner, neighbour = pair(tenants)
     console.print(f"\nCredentials of {owner} and of {neighbour}, used on what belongs to {owner}:")
     certificate = certify(tenants, only=[owner, neighbour], stack="sandbox")
     for probe in certificate.attempts:
         if (probe.by, probe.against) == (neighbour, owner):
-            console.print(f"  {probe.what:<48} {owner}: allowed   {neighbour}: {probe.outcome}", markup=False)
+            told = f"  {probe.what:<48} {owner}: allowed   {neighbour}: {probe.outcome}"
+            console.print(told, markup=False, soft_wrap=True)
     console.print(f"Between the two: {certificate.summary}", markup=False)
     if not certificate.holds:
         sys.exit(f"the demo ended: {'; '.join(sentences((*certificate.successes, *certificate.broken_controls)))}")
@@ -79,7 +114,9 @@ def main() -> None:
     command("preview", environ)
     command("up --yes", environ)
     command("outputs", environ)
-    show_isolation(environ)
+    tenants = outputs(environ)
+    show_logins(tenants)
+    show_isolation(tenants)
     second = command("up --yes --all", environ)
     if any(word in second for word in ("created ", "updated ", "deleted ", "replaced ")):
         sys.exit("the demo ended: a second up changed something")

@@ -168,6 +168,7 @@ def environment(folder: Path) -> dict[str, str]:
         "NEON_SSLMODE": "disable",
         "NEON_POLL_SECONDS": "0.2",
         "DIGITALOCEAN_TOKEN": secrets.digitalocean_token,
+        "DIGITALOCEAN_TRUSTED_SOURCES": "127.0.0.1",
         "DIGITALOCEAN_API_URL": urls["digitalocean"],
         **({"PLATFORM_DATABASE_URL": admin_url(platform, secrets.platform_password)} if platform else {}),
         "S3_ENDPOINT": storage,

@@ -44,11 +44,11 @@ def test_the_example_at_the_head_of_the_tenants_file_loads(folder: FleetFolder) 
     assert {name for name in type(tenant).model_fields if name not in tenant.model_fields_set} == unsaid
 
 
-def test_the_example_fleet_needs_nine_clusters_in_one_cell() -> None:
+def test_the_example_fleet_needs_ten_clusters_in_one_cell() -> None:
     fleet = load_fleet(FLEET, require_placed=False)
     placements = place(fleet.tenants, fleet.plans, Placements())
-    assert len(fleet.tenants) == 26
-    assert len(placements.clusters) == 9
+    assert len(fleet.tenants) == 31
+    assert len(placements.clusters) == 10
     assert placements.cells == (1,)
 
 
@@ -60,12 +60,15 @@ def test_the_example_fleet_shows_every_plan_and_state() -> None:
         "timeweb-pro-plus": 4,
         "timeweb-business": 3,
         "timeweb-enterprise": 2,
+        "neon-free": 2,
+        "neon-pro": 1,
+        "managed-pro": 2,
     }
-    assert Counter(tenant.storage.plan for tenant in tenants if tenant.storage) == {"timeweb-s3": 22, "s3-standard": 4}
+    assert Counter(tenant.storage.plan for tenant in tenants if tenant.storage) == {"timeweb-s3": 24, "s3-standard": 4}
     assert Counter(tenant.state for tenant in tenants) == {
-        State.ACTIVE: 23,
+        State.ACTIVE: 27,
         State.TRIAL: 1,
-        State.SUSPENDED: 1,
+        State.SUSPENDED: 2,
         State.TERMINATED: 1,
     }
 
@@ -73,7 +76,7 @@ def test_the_example_fleet_shows_every_plan_and_state() -> None:
 def test_the_example_fleet_can_be_copied_and_placed_elsewhere(tmp_path: Path) -> None:
     """The demo works on a copy: `git status` stays clean."""
     copy = shutil.copytree(FLEET, tmp_path / "fleet")
-    assert len(load_fleet(copy, require_placed=False).tenants) == 26
+    assert len(load_fleet(copy, require_placed=False).tenants) == 31
     assert not (FLEET / "placements.yaml").exists()
 
 
@@ -86,5 +89,21 @@ def test_the_example_fleet_names_no_person_and_no_real_address() -> None:
 
 def test_every_plan_is_documented_where_it_is_written() -> None:
     head = (PROJECT / "plans.yaml").read_text(encoding="utf-8").partition("\ndatabase:")[0]
-    for key in ("mode", "size", "regions", "database_gb", "connections", "pooled", "backups", "shape", "disk_gb"):
+    for key in (
+        "mode",
+        "size",
+        "regions",
+        "database_gb",
+        "connections",
+        "pooled",
+        "backups",
+        "shape",
+        "disk_gb",
+        "compute",
+        "quotas",
+        "branches",
+        "node_size",
+        "features",
+        "limits",
+    ):
         assert f"#   {key} " in head

@@ -124,7 +124,7 @@ def test_a_second_up_a_refresh_and_a_third_up_change_nothing(story: Story) -> No
 def test_the_outputs_keep_their_contract_and_show_no_secret(story: Story) -> None:
     """F10, A35, A36: typed, and every credential is a secret of its own."""
     tenants = parse_tenants(story.outputs)
-    assert len(tenants) == 26
+    assert len(tenants) == 31
     for tenant in tenants.values():
         if tenant.database:
             assert {tenant.database.password, tenant.database.database_url, tenant.database.direct_url} == {"[secret]"}

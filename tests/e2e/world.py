@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import boto3
@@ -27,6 +28,10 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 STACK = "sandbox"
 ENGINES = ("embedded", "pulumi")
 S3_PLAN = "s3-standard"
+# Whose simulators there are, and the variable that says where each is.
+VENDORS = {"timeweb": "TIMEWEB_API_URL", "neon": "NEON_API_URL", "digitalocean": "DIGITALOCEAN_API_URL"}
+# Kinds of an inventory that nobody pays for: what was done, and names that outlive what carried them.
+NO_OBJECTS = ("operations", "tags")
 
 
 @dataclass
@@ -121,8 +126,16 @@ class World:
         return parse_tenants(self.engine().outputs(show_secrets=True)["tenants"])
 
     def inventory(self) -> dict[str, list[dict[str, Any]]]:
-        """What exists at the provider."""
-        found: dict[str, list[dict[str, Any]]] = self._control("GET", "inventory").json()
+        """What exists at the providers, by kind; those of Timeweb by their own names, others as `neon projects`."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for vendor in VENDORS:
+            kinds = self._control("GET", "inventory", vendor=vendor).json()
+            gone = {item["id"] for items in kinds.values() for item in items if item.get("deleted")}
+            gone |= {item["id"] for item in kinds.get("branches", ()) if item["project_id"] in gone}
+            for kind, items in kinds.items():
+                if kind not in NO_OBJECTS:
+                    there = [item for item in items if not gone.intersection({item["id"], *_within(item)})]
+                    found[kind if vendor == "timeweb" else f"{vendor} {kind}"] = there
         return found
 
     def edit_cloud(self, kind: str, id_: object, **values: object) -> None:
@@ -130,8 +143,10 @@ class World:
         self._control("POST", "edit", {"kind": kind, "id": id_, "set": values})
 
     def requests(self) -> list[dict[str, Any]]:
-        """Requests to the provider's API and to the store's IAM since they were last forgotten, oldest first."""
-        api: list[dict[str, Any]] = self._control("GET", "requests").json()
+        """Requests to the providers' APIs and to the store's IAM since they were last forgotten, oldest first."""
+        api: list[dict[str, Any]] = []
+        for vendor in VENDORS:
+            api += self._control("GET", "requests", vendor=vendor).json()
         iam = httpx.get(f"{self.environ['TIMEWEB_IAM_URL']}/_sandbox/requests").json()
         return api + [entry for entry in iam if entry.get("action")]
 
@@ -143,17 +158,28 @@ class World:
 
     def forget_requests(self) -> None:
         """Empty the request logs."""
-        self._control("DELETE", "requests")
+        for vendor in VENDORS:
+            self._control("DELETE", "requests", vendor=vendor)
         httpx.delete(f"{self.environ['TIMEWEB_IAM_URL']}/_sandbox/requests").raise_for_status()
 
-    def _control(self, method: str, what: str, body: object = None) -> httpx.Response:
-        url = f"{self.environ['TIMEWEB_API_URL']}/_sandbox/{what}"
-        return httpx.request(method, url, json=body, timeout=30).raise_for_status()
+    def _control(self, method: str, what: str, body: object = None, *, vendor: str = "timeweb") -> httpx.Response:
+        host = "/".join(self.environ[VENDORS[vendor]].split("/")[:3])
+        return httpx.request(method, f"{host}/_sandbox/{what}", json=body, timeout=30).raise_for_status()
+
+
+def _within(item: Mapping[str, Any]) -> set[object]:
+    """What an object lies in."""
+    return {item[key] for key in ("project_id", "branch_id") if key in item}
 
 
 def connect(database: DatabaseOutput) -> psycopg.Connection:
-    """A session with the tenant's own credentials."""
-    return psycopg.connect(database.database_url, connect_timeout=10, autocommit=True)
+    """A session with the tenant's own credentials; libpq wants the server's authority as a file."""
+    with TemporaryDirectory() as folder:
+        authority, where = Path(folder) / "ca.crt", database.database_url
+        if database.ca is not None:
+            authority.write_text(database.ca)
+            where = psycopg.conninfo.make_conninfo(where, sslrootcert=str(authority))
+        return psycopg.connect(where, connect_timeout=10, autocommit=True)
 
 
 def bucket_of(storage: StorageOutput) -> Any:  # noqa: ANN401  boto3 makes its clients at run time
