@@ -37,6 +37,7 @@ __all__ = ["OFFSITE_ACCOUNT", "PLAIN_ACCOUNT", "REGION", "TIMEWEB_ACCOUNT", "S3R
 _ACCESS_KEY = re.compile(r"Credential=([A-Z0-9]+)/")
 _CODES: Mapping[int, str] = {
     401: "InvalidAccessKeyId",
+    403: "AccessDenied",
     404: "NoSuchKey",
     422: "InvalidRequest",
     423: "OperationAborted",

@@ -31,7 +31,7 @@ def test_the_cells_together_are_the_fleet(folder: FleetFolder, tmp_path: Path) -
     folder.write("tenants.yaml", (EXAMPLE / "tenants.yaml").read_bytes())
     fleet = placed(folder, cell_size=4)
     cells = slices(fleet, tmp_path / "cells")
-    assert len(cells) == 7
+    assert len(cells) == 8
     tenants = [(name, tenant) for cell in cells.values() for name, tenant in cell.tenants.items()]
     assert len(tenants) == len(fleet.tenants)
     assert dict(tenants) == fleet.tenants

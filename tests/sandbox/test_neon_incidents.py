@@ -56,8 +56,9 @@ def test_an_operation_may_be_forbidden_while_it_is_polled(neon_api: httpx.Client
     answer = made(neon_api)
     operation = f"/projects/{answer['project']['id']}/operations/{answer['operations'][0]['id']}"
     neon.strike("operation-forbidden", times=2)
-    # Neither the project nor the list of its operations is concerned.
-    codes = [neon_api.get(path).status_code for path in (operation.rpartition("/")[0], operation, operation, operation)]
+    every = operation.rpartition("/")[0]
+    # The list of a project's operations is polled too; the project itself is not concerned.
+    codes = [neon_api.get(path).status_code for path in (every.rpartition("/")[0], every, operation, operation)]
     assert codes == [200, 403, 403, 200]
 
 
