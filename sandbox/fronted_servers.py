@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Protocol
 
 from sandbox.cluster_servers import HOST_NAME, PORTS_TRIED, PostgresServers
 from sandbox.folder import write_private
 from sandbox.postgres import HOST
 from sandbox.simulators.digitalocean.servers import Guard, Held
 from sandbox.simulators.server import PortTakenError, bind
-from sandbox.simulators.servers import Address, Contents
+from sandbox.simulators.servers import Address, ClusterServers, Contents
 from sandbox.tls_front import Door, TlsFront
 
 PORTS_FILE = "ports.json"
@@ -30,6 +31,13 @@ class _Ports:
     pools: int = 0
 
 
+class PlainServers(ClusterServers, Protocol):
+    """Servers that speak no TLS themselves."""
+
+    def names(self, cluster_id: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The databases and the logins without superuser's rights on the server; none while it does not answer."""
+
+
 class FrontedServers:
     """Plain servers under `folder`, and before each two TLS ports from `first_port` up (0: any), kept over restarts.
 
@@ -38,8 +46,10 @@ class FrontedServers:
 
     hold_data = True
 
-    def __init__(self, folder: Path, context: ssl.SSLContext, first_port: int = 0) -> None:
-        self._plain = PostgresServers(folder)
+    def __init__(
+        self, folder: Path, context: ssl.SSLContext, first_port: int = 0, plain: PlainServers | None = None
+    ) -> None:
+        self._plain = plain or PostgresServers(folder)
         self._front = TlsFront(context)
         self._first_port = first_port
         self._notes = folder / PORTS_FILE

@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,7 +41,11 @@ class Gate:
             await self._serve_control(scope, receive, send)
             return
         request = Request(scope, receive)
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            # Who ends while it is still asking has asked for nothing.
+            return
         fault = self.faults.take(request.method, path)
         number = self.log.arrived(request.method, path, request.url.query, body, fault.name if fault else None)
         if fault is not None and fault.switch.stage == "after":

@@ -13,10 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cli.resume  # noqa: F401 - all of this is imported once, for every child
+import components.fleet  # noqa: F401 - the same
+import dynamic_providers.neon.branch
+import dynamic_providers.postgres.tenant_database
 import dynamic_providers.postgres.tenant_schema
 import dynamic_providers.postgres.tenant_setup
 import dynamic_providers.timeweb.backup_schedule
-import dynamic_providers.timeweb.storage_user  # noqa: F401 - imported once, for every child
+import dynamic_providers.timeweb.storage_user  # noqa: F401 - the same
+import engines.embedded.plugins.digitalocean  # noqa: F401 - the same
 from cli.main import main as tenantry
 from components.settings import PROJECT
 from engines.embedded import EmbeddedEngine

@@ -1,4 +1,4 @@
-"""A whole cloud in this process that is emptied in a moment, and runs in others that can be killed at any request."""
+"""Whole clouds in this process that are emptied in a moment, and runs in others that can be killed at any request."""
 
 import json
 import os
@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from typing import Any, LiteralString
+
+from psycopg import sql
 
 from catalogue.load import load_fleet
 from catalogue.lockfile import write_placements
@@ -25,19 +26,11 @@ from engines.embedded.passphrase import open_crypter
 from engines.embedded.resource import Resource
 from engines.embedded.store import Folder
 from engines.embedded.urns import name_of
-from sandbox.faults import FaultBox
-from sandbox.s3 import S3Server
-from sandbox.simulators.objects import Database
-from sandbox.simulators.request_log import Entry, RequestLog
-from sandbox.simulators.server import AppServer, serve_app
-from sandbox.simulators.timeweb.app import create_app
-from sandbox.simulators.timeweb.inventory import inventory
-from sandbox.simulators.timeweb.state import Delays, State
+from sandbox.simulators.request_log import Entry
 from tests.catalogue.fleets import FleetFolder
-from tests.e2e.kept_server import KeptServer
+from tests.e2e.kill_clouds import Cloud, CountingStore, Trigger, open_cloud
 
 STACK = "sandbox"
-TOKEN = "a-timeweb-token"
 SALT = next(
     line.partition(": ")[2]
     for line in (PROJECT / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8").splitlines()
@@ -45,47 +38,10 @@ SALT = next(
 )
 IDLE_SECONDS = 10.0
 # Ids, which every account counts anew.
-NUMBERS = re.compile(r"/(\d+|[0-9a-f-]{36})(?=/|$)")
+NUMBERS = re.compile(r"/(\d+|[0-9a-f-]{36}|((br|ep)-)?[a-z]+-[a-z]+-\d{8})(?=/|$)")
 DONE = frozenset({200, 201, 204})
-
-
-@dataclass
-class Trigger:
-    """Kills a process after so many answered requests, before the answer leaves."""
-
-    left: int = 0
-    pid: int = 0
-    answered: int = 0
-    _lock: Lock = field(default_factory=Lock)
-
-    def hit(self) -> None:
-        """Count an answer."""
-        with self._lock:
-            self.answered += 1
-            self.left -= 1
-            if self.left == 0 and self.pid:
-                os.kill(self.pid, signal.SIGKILL)
-
-
-class CountingLog(RequestLog):
-    """The simulator's log, which counts answers."""
-
-    trigger: Trigger
-
-    def answered(self, n: int, status: int) -> None:
-        """Note the status that is about to leave."""
-        super().answered(n, status)
-        self.trigger.hit()
-
-
-class CountingStore(S3Server):
-    """The object store, which counts the answers of its IAM API."""
-
-    trigger: Trigger
-
-    def _answered(self, number: int, status: int) -> None:
-        super()._answered(number, status)
-        self.trigger.hit()
+# Kinds that are there for whatever was done, and say nothing of what there is.
+UNCOUNTED = frozenset({"operations"})
 
 
 @dataclass(frozen=True)
@@ -103,25 +59,21 @@ class Ended:
 
 @dataclass
 class Rig:
-    """The cloud, the fleet's files, and the process that forks the runs."""
+    """The clouds, the fleet's files, and the process that forks the runs."""
 
     folder: Path
+    fleet: FleetFolder
     trigger: Trigger
-    state: State
-    log: CountingLog
     store: CountingStore
-    server: KeptServer
-    api: AppServer
+    clouds: Mapping[str, Cloud]
     environ: dict[str, str] = field(default_factory=dict)
     forks: "subprocess.Popen[str] | None" = None
 
     def reset(self) -> None:
-        """Empty the account, the store, the server and the state folder."""
+        """Empty the accounts, the store, the servers and the state folder."""
         self.store.reset()
-        self.server.reset()
-        self.state.database.execute("DELETE FROM objects")
-        self.log.clear()
-        self.state.restore_storage()
+        for cloud in self.clouds.values():
+            cloud.reset()
         for file in (self.folder / "state").glob("*"):
             file.unlink()
         self.trigger.answered = 0
@@ -163,9 +115,13 @@ class Rig:
     def _settle(self) -> None:
         """Wait until what a killed run has sent is done: requests that arrived, transactions that are committing."""
         deadline = time.monotonic() + IDLE_SECONDS
-        while self.server.sessions() or any(entry.status is None for entry in self.log.entries()):
+        while any(cloud.ground.kept.sessions() for cloud in self.clouds.values()) or any(map(_open, self.entries())):
             assert time.monotonic() < deadline, "the cloud does not come to rest"
             time.sleep(0.01)
+
+    def entries(self) -> list[Entry]:
+        """What every vendor's API was asked, in order."""
+        return [entry for cloud in self.clouds.values() for entry in cloud.entries()]
 
     def engine(self) -> EmbeddedEngine:
         """The engine, to read its state."""
@@ -175,14 +131,31 @@ class Rig:
         """The outputs, credentials shown."""
         return parse_tenants(self.engine().outputs(show_secrets=True)["tenants"])
 
+    def ask(self, query: LiteralString | sql.Composed) -> list[tuple[Any, ...]]:
+        """What every server with a database `main` answers its superuser."""
+        return [row for cloud in self.clouds.values() for row in cloud.ground.kept.ask(query)]
+
+    def contents(self) -> list[str]:
+        """Databases, logins and owners of tenants on all servers, each as often as it is there."""
+        return [name for cloud in self.clouds.values() for name in cloud.ground.kept.contents()]
+
     def marks(self) -> dict[str, list[str]]:
-        """What is in the account, by kind: the marks, in order, each as often as it is there."""
-        kinds = inventory(self.state)
-        return {kind: sorted(str(item["mark"]) for item in items if item["mark"]) for kind, items in kinds.items()}
+        """What is in the accounts, by vendor and kind: the marks, or names, in order, each as often as it is there."""
+        return {
+            f"{vendor} {kind}": sorted(map(_marked, items))
+            for vendor, cloud in self.clouds.items()
+            for kind, items in cloud.inventory().items()
+            if kind not in UNCOUNTED
+        }
+
+    def ids(self) -> set[str]:
+        """The vendors' ids of all that is there."""
+        kinds = [kind for cloud in self.clouds.values() for kind in cloud.inventory().values()]
+        return {str(item["id"]) for kind in kinds for item in kind}
 
     def changes(self) -> list[str]:
         """Changing requests that were done, in order: `POST tenantry:…`, `DELETE /api/…`, `PutUserPolicy`."""
-        api = [_told(entry) for entry in self.log.entries() if entry.method != "GET" and entry.status in DONE]
+        api = [told(entry) for entry in self.entries() if entry.method != "GET" and entry.status in DONE]
         iam = [str(entry.action) for entry in self.store.requests() if entry.action and entry.status in DONE]
         return [*api, *(name for name in iam if not name.startswith(("Get", "List")))]
 
@@ -193,19 +166,38 @@ class Rig:
         return {name_of(kept.resource.urn): kept.resource for kept in state.resources()}
 
 
-def _told(entry: Entry) -> str:
+def told(entry: Entry) -> str:
     """A create by the mark in it, or the name where that is the mark; anything else by its path."""
     body = entry.body if isinstance(entry.body, dict) else {}
-    made = body.get("description") or body.get("name") if entry.method == "POST" else None
+    # Neon puts what it makes under its kind.
+    inner = next((body[kind] for kind in ("project", "branch") if kind in body), body)
+    made = (inner.get("description") or inner.get("name")) if entry.method == "POST" else None
     return f"{entry.method} {made or NUMBERS.sub('/N', entry.path)}"
+
+
+def _open(entry: Entry) -> bool:
+    """A request that is still worked on; one whose answer a fault took never gets a status."""
+    return entry.status is None and entry.fault is None
+
+
+def _marked(item: Mapping[str, object]) -> str:
+    gone = " (deleted)" if item.get("deleted") else ""
+    return str(item.get("mark") or item.get("name") or "") + gone
 
 
 TWELVE = (("tenants_per_cluster: 10\n", "tenants_per_cluster: 12\n"),)
 
 
 @contextmanager
-def rigged(folder: Path, catalogue: str, edits: Sequence[tuple[str, str]] = TWELVE) -> Iterator[Rig]:
-    """Everything running, and the catalogue placed; `edits` are of `plans.yaml`."""
+def rigged(
+    folder: Path,
+    catalogue: str,
+    edits: Sequence[tuple[str, str]] = TWELVE,
+    *,
+    vendors: Sequence[str] = ("timeweb",),
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Rig]:
+    """Everything running, and the catalogue placed; `edits` are of `plans.yaml`, `settings` further variables."""
     (folder / "fleet").mkdir()
     (folder / "state").mkdir()
     fleet = FleetFolder(folder / "fleet")
@@ -215,38 +207,26 @@ def rigged(folder: Path, catalogue: str, edits: Sequence[tuple[str, str]] = TWEL
     loaded = load_fleet(fleet.path, require_placed=False)
     write_placements(fleet.path / "placements.yaml", place(loaded.tenants, loaded.plans, loaded.placements))
     trigger = Trigger()
-    store, database = CountingStore(), Database(folder / "timeweb.sqlite")
+    store = CountingStore()
     store.trigger = trigger
-    server = KeptServer(folder / "postgres")
-    state = State(database, server, store.timeweb, time.time, Delays(start=0.0, resize=0.0, power=0.0))
-    log = CountingLog(database, time.time)
-    log.trigger = trigger
-    api = serve_app(create_app(state, TOKEN, log, FaultBox(), requests_per_second=100_000))
-    rig = Rig(folder, trigger, state, log, store, server, api)
-    rig.environ = {**os.environ, **_environment(rig, fleet.path)}
+    clouds = {vendor: open_cloud(vendor, folder, store, trigger) for vendor in vendors}
+    rig = Rig(folder, fleet, trigger, store, clouds)
+    rig.environ = {**os.environ, **_environment(rig), **(settings or {})}
     rig.use(PROJECT)
     try:
         yield rig
     finally:
         rig.leave()
-        api.stop()
+        for cloud in clouds.values():
+            cloud.stop()
         store.stop()
-        server.close()
-        database.close()
 
 
-def _environment(rig: Rig, fleet: Path) -> dict[str, str]:
-    return {
-        "TIMEWEB_CLOUD_TOKEN": TOKEN,
-        "TIMEWEB_API_URL": rig.api.url,
-        "TIMEWEB_IAM_URL": rig.store.url,
-        "TIMEWEB_S3_ENDPOINT": rig.store.url,
-        "TIMEWEB_S3_REGION": "ru-1",
-        "TIMEWEB_SSLMODE": "disable",
-        "TIMEWEB_POLL_SECONDS": "0.02",
-        "TIMEWEB_REQUESTS_PER_SECOND": "100000",
+def _environment(rig: Rig) -> dict[str, str]:
+    vendors = [cloud.environ for cloud in rig.clouds.values()]
+    return {name: value for environ in vendors for name, value in environ.items()} | {
         "TENANTRY_ADMIN_SECRET": "an-admin-secret",
-        "TENANTRY_FLEET": str(fleet),
+        "TENANTRY_FLEET": str(rig.fleet.path),
         "TENANTRY_STATE": str(rig.folder / "state"),
         "TENANTRY_RATE_DIR": str(rig.folder / "rate"),
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
