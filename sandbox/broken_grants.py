@@ -38,7 +38,7 @@ SELECT login.rolname::text AS login, owner.rolname::text AS owner, current_datab
      WHERE relowner = owner.oid AND relforcerowsecurity ORDER BY 1 LIMIT 1) AS forced
 FROM pg_db_role_setting, unnest(setconfig) AS setting
 JOIN pg_roles AS owner ON setting = 'role=' || owner.rolname, pg_roles AS login
-WHERE login.oid = setrole AND EXISTS (
+WHERE login.oid = setrole AND login.rolname !~ '_as_[a-z]+$' AND EXISTS (
     SELECT FROM pg_database, aclexplode(datacl) AS entry
     WHERE datname = current_database() AND grantee = login.oid AND privilege_type = 'CONNECT'
 ) ORDER BY 1

@@ -16,6 +16,9 @@ import pytest
 from sandbox.control import clear_faults, switch_on
 from sandbox.start import ANY_PORTS, Ports, SandboxError, environment, start, status, stop
 
+# Whole sandboxes, each a process of its own with its servers: seconds for each test.
+pytestmark = pytest.mark.e2e
+
 EXPECTED = {
     "TIMEWEB_CLOUD_TOKEN",
     "TIMEWEB_API_URL",
