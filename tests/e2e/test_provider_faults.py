@@ -27,6 +27,7 @@ DEADLINE_SECONDS = 4
 PROJECTS, BRANCHES, CLUSTERS = r"^/api/v2/projects$", r"/branches$", r"^/v2/databases$"
 ONE_CLUSTER, OPERATIONS = r"^/v2/databases/[0-9a-f-]{36}$", r"/operations$"
 ANY = r"^/api/v2/"
+CHARGED = {"pulumi-python:dynamic/neon:Project", "digitalocean:index/databaseCluster:DatabaseCluster"}
 
 
 @dataclass(frozen=True)
@@ -205,3 +206,31 @@ def test_a_cluster_that_was_not_begun_is_ordered_by_the_next_run(rig: Rig, whole
     assert [entry.status for entry in asked(rig, "digitalocean", "POST", CLUSTERS)] == [503]
     assert put_in_order(rig, whole) == {}
     assert [entry.status for entry in asked(rig, "digitalocean", "POST", CLUSTERS)] == [503, 201]
+
+
+def test_what_no_state_knows_is_listed_without_a_price_and_removed_when_it_is_named(
+    rig: Rig, whole: Undisturbed
+) -> None:
+    """F36: a lost state leaves projects, a cluster and what is in them; none of it goes unless its name is typed."""
+    assert disturbed(rig) == []
+    for file in (rig.folder / "state").glob("*"):
+        file.unlink()
+    findings = rig.run("resume", options=["--policy", "remove"]).answer["findings"]
+    prices = {(row["name"], row["monthly"]) for row in findings if row["type"] in CHARGED}
+    assert prices == {("ash-project-1", None), ("birch-project-1", None), ("shared-managed-pro-1-cluster-1", None)}
+    assert "damson-own-database-1" in {row["name"] for row in findings}
+    assert {row["verdict"] for row in findings} == {"orphan"}
+
+    remove = ["--policy", "remove", "--remove", "--yes"]
+    kept = rig.run("resume", options=remove)
+    # Logins that hold nothing need no name.
+    assert {name.partition("-")[2] for name in kept.answer["removed"]} == {"setup-1"}
+    assert rig.marks() == whole.marks
+
+    named = [word for row in findings for word in ("--confirm", row["name"])]
+    removed = rig.run("resume", options=[*remove, *named]).answer["removed"]
+    assert sorted([*kept.answer["removed"], *removed]) == sorted(row["name"] for row in findings)
+    assert rig.marks()["digitalocean clusters"] == []
+    gone = [f"{name} (deleted)" for name in whole.marks["neon projects"]]
+    assert rig.marks()["neon projects"] == gone
+    assert rig.run("resume", options=["--policy", "remove"]).answer["findings"] == []
