@@ -103,7 +103,7 @@ def test_a_cluster_whose_answer_was_lost_is_adopted_though_the_plugin_asked_agai
 
 def test_a_cluster_whose_id_the_plugin_dropped_is_adopted(world: World) -> None:
     """F36: one 403 while it is polled, and the plugin forgets what it has ordered."""
-    strike(world, "operation-forbidden", "GET", ONE_CLUSTER)
+    strike(world, "forbidden", "GET", ONE_CLUSTER)
     assert CLUSTER in [failure.name for failure in world.engine().up().failures]
     assert orders(world) == [201]
     put_in_order(world)

@@ -168,7 +168,7 @@ def test_403_while_polling_loses_neither_a_project_nor_a_cluster(rig: Rig, whole
     reasons = disturbed(
         rig,
         Incident("neon", "operation-forbidden", "GET", OPERATIONS, times=2),
-        Incident("digitalocean", "operation-forbidden", "GET", ONE_CLUSTER),
+        Incident("digitalocean", "forbidden", "GET", ONE_CLUSTER),
     )
     assert len(reasons) == 3
     assert all("403" in reason for reason in reasons), reasons
