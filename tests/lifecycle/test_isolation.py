@@ -28,7 +28,11 @@ from tests.lifecycle.isolation_breaks import BREAKS
 
 NAMES = ("alpha", "beta", "gamma", "delta")
 # Roles work differently from PostgreSQL 16 on.
-BUILDS = ("system15", "pixeltable16", "embedded")
+BUILDS = (
+    "embedded",
+    pytest.param("system15", marks=pytest.mark.e2e),
+    pytest.param("pixeltable16", marks=pytest.mark.e2e),
+)
 
 
 @pytest.mark.parametrize("neighbours", [1, 2, 3, 4, 100])

@@ -13,7 +13,8 @@ from sandbox.postgres import Binaries, PostgresServer
 from tests.dynamic_providers.postgres.place import ADMIN, ADMIN_PASSWORD, DATABASE, Place, configured_provider
 
 # PostgreSQL 15 and the newest: roles work differently from 16 on. The attacks are tried on 16 as well.
-BUILDS = ("system15", "embedded")
+# The second one runs with the end-to-end tests.
+BUILDS = (pytest.param("system15", marks=pytest.mark.e2e), "embedded")
 
 
 @pytest.fixture(scope="session", params=BUILDS)

@@ -13,7 +13,15 @@ from tests.dynamic_providers.postgres.place import Made, Place, one
 from tests.dynamic_providers.postgres.setups import Setups
 
 # PostgreSQL 16 changed what a role may do to roles.
-pytestmark = pytest.mark.parametrize("cluster", ["system15", "embedded", "pixeltable16"], indirect=True)
+pytestmark = pytest.mark.parametrize(
+    "cluster",
+    [
+        "embedded",
+        pytest.param("system15", marks=pytest.mark.e2e),
+        pytest.param("pixeltable16", marks=pytest.mark.e2e),
+    ],
+    indirect=True,
+)
 
 # kind → what it may of: read, write, take the next number, make and change tables, give an access role away
 MAY = {

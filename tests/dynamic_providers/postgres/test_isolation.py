@@ -7,7 +7,15 @@ from psycopg import errors
 from tests.dynamic_providers.postgres.place import DATABASE, Made, Place, one
 
 # PostgreSQL 16 changed what a role may do to roles.
-pytestmark = pytest.mark.parametrize("cluster", ["system15", "embedded", "pixeltable16"], indirect=True)
+pytestmark = pytest.mark.parametrize(
+    "cluster",
+    [
+        "embedded",
+        pytest.param("system15", marks=pytest.mark.e2e),
+        pytest.param("pixeltable16", marks=pytest.mark.e2e),
+    ],
+    indirect=True,
+)
 
 ATTACKS = (
     "SELECT * FROM c_acme.note",
