@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_digitalocean as do
 
 from billing.money import Money
 from catalogue.errors import CatalogueError
@@ -18,10 +17,7 @@ from catalogue.load import Fleet, load_fleet
 from catalogue.placement import MOVING, ClusterPlacement, Other, Placed
 from catalogue.plan import DatabasePlan, Size
 from catalogue.tenant import StorageSection, Tenant
-from components.database_managed import ManagedCluster, ManagedClusterArgs, ManagedDatabase
 from components.dedicated_database import DedicatedDatabase
-from components.digitalocean import DATABASES as MANAGED_DATABASES
-from components.digitalocean import digitalocean_provider
 from components.neon_database import NeonDatabase
 from components.platform import RecordArgs, declare_record
 from components.pooler import PoolerAddress
@@ -32,6 +28,13 @@ from components.storage import StorageArgs
 from components.tenant_schema import TenantDatabaseArgs
 from components.timeweb_cluster import TimewebCluster, TimewebClusterArgs
 from components.timeweb_storage import TimewebStorage
+
+if TYPE_CHECKING:
+    import pulumi_digitalocean as do
+
+    from components.database_managed import ManagedCluster
+
+# DigitalOcean's SDK takes as long to load as Pulumi itself, so it is loaded with the first managed tenant.
 
 Details = Mapping[str, Any]
 Generations = tuple[Details | None, Details | None]
@@ -62,7 +65,7 @@ class _Cell:
     settings: Settings
     today: date
     _clusters: dict[str, TimewebCluster] = field(default_factory=dict)
-    _managed: dict[str, ManagedCluster] = field(default_factory=dict)
+    _managed: "dict[str, ManagedCluster]" = field(default_factory=dict)
 
     @cached_property
     def tenants(self) -> list[Tenant]:
@@ -186,8 +189,11 @@ class _Cell:
         return s3_provider(self.settings)
 
     @cached_property
-    def managed_databases(self) -> do.Provider:
+    def managed_databases(self) -> "do.Provider":
         """DigitalOcean's provider for clusters, made when the first one is needed."""
+        from components.digitalocean import DATABASES as MANAGED_DATABASES  # noqa: PLC0415  see the head
+        from components.digitalocean import digitalocean_provider  # noqa: PLC0415  as above
+
         return digitalocean_provider(self.settings, MANAGED_DATABASES)
 
     def timeweb_cluster(self, name: str) -> TimewebCluster:
@@ -206,8 +212,10 @@ class _Cell:
             )
         return self._clusters[name]
 
-    def managed_cluster(self, name: str) -> ManagedCluster:
+    def managed_cluster(self, name: str) -> "ManagedCluster":
         """The same at DigitalOcean."""
+        from components.database_managed import ManagedCluster, ManagedClusterArgs  # noqa: PLC0415  see the head
+
         if name not in self._managed:
             placement = self.fleet.placements.clusters[name]
             self._managed[name] = ManagedCluster(
@@ -291,6 +299,8 @@ def _shared(cell: _Cell, args: TenantDatabaseArgs) -> Details:
 
 
 def _managed(cell: _Cell, args: TenantDatabaseArgs) -> Details:
+    from components.database_managed import ManagedDatabase  # noqa: PLC0415  see the head
+
     cluster = cell.managed_cluster(str(args.placed.cluster))
     return ManagedDatabase(args, cluster, cell.lane(args.tenant.id)).details
 
