@@ -348,28 +348,28 @@ def test_all_fields_at_once_are_mended_and_edited(resources: Resources) -> None:
     assert not resources.up().changed
 
 
-def test_a_refresh_tells_what_is_other_than_the_state_says(resources: Resources) -> None:
+def test_a_refresh_tells_what_is_other_than_the_state_says(embedded: Resources) -> None:
     """H5: drift is told per resource by a refresh alone, which changes nothing in the cloud."""
-    resources.restore()
-    updated(resources.up(refresh=True))
-    CLOUD_EDITS["cluster", "mark"](resources)
-    resources.world.forget_requests()
-    result = resources.world.engine().refresh()
+    embedded.restore()
+    updated(embedded.up(refresh=True))
+    CLOUD_EDITS["cluster", "mark"](embedded)
+    embedded.world.forget_requests()
+    result = embedded.world.engine().refresh()
     assert [change.name for change in result.changes if change.operation == "refresh"] == ["cluster"]
-    assert resources.world.changes() == []
-    assert updated(resources.up()) == ["cluster"]
+    assert embedded.world.changes() == []
+    assert updated(embedded.up()) == ["cluster"]
 
 
 def test_a_cluster_that_somebody_made_bigger_is_left_bigger_and_an_edit_to_smaller_is_refused(
-    resources: Resources,
+    embedded: Resources,
 ) -> None:
     """The provider makes no disk smaller: a cluster enlarged in an emergency must not hold up its tenants' updates."""
-    resources.restore()
-    updated(resources.up())
-    resources.panel("PATCH", cluster_path(resources), preset_id=BIGGER_STILL)
-    assert not resources.up(refresh=True).failures
-    assert resources.world.changes() == []
-    resources.wanted["cluster"] |= {"cpu": 1, "ram_gb": 1, "disk_gb": 8}
-    result = resources.up()
+    embedded.restore()
+    updated(embedded.up())
+    embedded.panel("PATCH", cluster_path(embedded), preset_id=BIGGER_STILL)
+    assert not embedded.up(refresh=True).failures
+    assert embedded.world.changes() == []
+    embedded.wanted["cluster"] |= {"cpu": 1, "ram_gb": 1, "disk_gb": 8}
+    result = embedded.up()
     refused = [failure for failure in result.failures if "not attempted" not in failure.message]
     assert [failure.name for failure in refused] == ["cluster"], refused
