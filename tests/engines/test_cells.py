@@ -4,8 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
-
 from engines.cells import run_jobs
 from engines.orders import Job, Order, Outcome
 
@@ -27,16 +25,15 @@ print(json.dumps({"outcome": {"revision": "1", "interrupted": False}}), flush=Tr
 """
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) > 4, reason="eight jobs fill at most four processors twice over")
 def test_no_more_children_start_up_at_once_than_there_are_processors(tmp_path: Path) -> None:
     journal, processors = tmp_path / "journal", os.cpu_count() or 1
-    jobs = [Job(Order("up"), f"prod-{number}", "embedded", str(tmp_path)) for number in range(8)]
+    jobs = [Job(Order("up"), f"prod-{number}", "embedded", str(tmp_path)) for number in range(2 * processors + 2)]
     ended: dict[str, Outcome] = {}
     whole = run_jobs(
         jobs,
         [sys.executable, "-c", CHILD, str(journal)],
         os.environ,
-        at_once=8,
+        at_once=len(jobs),
         watch=lambda _stack, _event: None,
         done=ended.__setitem__,
     )
