@@ -5,63 +5,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.faults import FaultBox, fault
+from sandbox.faults import FaultBox
 from sandbox.simulators.digitalocean import clusters
 from sandbox.simulators.digitalocean.app import create_app
 from sandbox.simulators.digitalocean.limit import Limits
 from sandbox.simulators.digitalocean.servers import ManagedServers
 from sandbox.simulators.digitalocean.state import Delays, State
 from sandbox.simulators.objects import Database
-from sandbox.simulators.request_log import Entry, RequestLog
-from sandbox.simulators.server import AppServer, serve_app
+from sandbox.simulators.request_log import RequestLog
+from sandbox.simulators.running import RunningSimulator
+from sandbox.simulators.server import serve_app
 
 __all__ = ["Delays", "Limits", "RunningDigitalOcean", "serve"]
 
 DATABASE_FILE = "digitalocean.sqlite"
 
 
-@dataclass(frozen=True)
-class RunningDigitalOcean:
+@dataclass(frozen=True, kw_only=True)
+class RunningDigitalOcean(RunningSimulator):
     """The simulator with everything a test or the supervisor may want to look at."""
 
     token: str
     state: State
-    log: RequestLog
-    faults: FaultBox
-    server: AppServer
-
-    @property
-    def url(self) -> str:
-        """Where the API answers, without `/v2`."""
-        return self.server.url
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables a client of this account needs."""
         return {"DIGITALOCEAN_TOKEN": self.token, "DIGITALOCEAN_API_URL": self.url}
-
-    def requests(self, method: str | None = None, path: str = "") -> list[Entry]:
-        """The log, reduced to one method and to paths that begin like this."""
-        return [entry for entry in self.log.entries() if method in (None, entry.method) and entry.path.startswith(path)]
-
-    def strike(
-        self,
-        name: str,
-        *,
-        method: str | None = None,
-        path: str | None = None,
-        times: int | None = None,
-        skip: int = 0,
-        **options: object,
-    ) -> None:
-        """Turn a fault on; see `sandbox.faults.fault`."""
-        self.faults.add(fault(name, method=method, path=path, times=times, skip=skip, options=options))
-
-    def stop(self) -> None:
-        """End the server, then the databases behind it, then close the tables."""
-        self.server.stop()
-        self.state.servers.close()
-        self.state.database.close()
 
 
 def serve(
@@ -85,4 +55,9 @@ def serve(
     faults = FaultBox()
     server = serve_app(create_app(state, token, log, faults, limits or Limits()), port, "the DigitalOcean simulator")
     clusters.resume(state)
-    return RunningDigitalOcean(token, state, log, faults, server)
+
+    def close() -> None:
+        servers.close()
+        database.close()
+
+    return RunningDigitalOcean(token=token, state=state, log=log, faults=faults, server=server, close=close)

@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.faults import FaultBox, fault
+from sandbox.faults import FaultBox
 from sandbox.simulators.neon import projects
 from sandbox.simulators.neon.app import Pace, create_app
 from sandbox.simulators.neon.records import ORGANIZATION
 from sandbox.simulators.neon.state import Delays, State
 from sandbox.simulators.neon.urls import PREFIX
 from sandbox.simulators.objects import Database
-from sandbox.simulators.request_log import Entry, RequestLog
-from sandbox.simulators.server import AppServer, serve_app
+from sandbox.simulators.request_log import RequestLog
+from sandbox.simulators.running import RunningSimulator
+from sandbox.simulators.server import serve_app
 from sandbox.simulators.servers import ClusterServers
 
 __all__ = ["Delays", "Pace", "RunningNeon", "serve"]
@@ -21,20 +22,12 @@ __all__ = ["Delays", "Pace", "RunningNeon", "serve"]
 DATABASE_FILE = "neon.sqlite"
 
 
-@dataclass(frozen=True)
-class RunningNeon:
+@dataclass(frozen=True, kw_only=True)
+class RunningNeon(RunningSimulator):
     """The simulator with everything a test or the supervisor may want to look at."""
 
     key: str
     state: State
-    log: RequestLog
-    faults: FaultBox
-    server: AppServer
-
-    @property
-    def url(self) -> str:
-        """Where the server answers; its control address is below."""
-        return self.server.url
 
     @property
     def api_url(self) -> str:
@@ -50,29 +43,6 @@ class RunningNeon:
             "NEON_ORG_ID": ORGANIZATION,
             "NEON_SSLMODE": "disable",
         }
-
-    def requests(self, method: str | None = None, path: str = "") -> list[Entry]:
-        """The log, reduced to one method and to paths that begin like this."""
-        return [entry for entry in self.log.entries() if method in (None, entry.method) and entry.path.startswith(path)]
-
-    def strike(
-        self,
-        name: str,
-        *,
-        method: str | None = None,
-        path: str | None = None,
-        times: int | None = None,
-        skip: int = 0,
-        **options: object,
-    ) -> None:
-        """Turn a fault on; see `sandbox.faults.fault`."""
-        self.faults.add(fault(name, method=method, path=path, times=times, skip=skip, options=options))
-
-    def stop(self) -> None:
-        """End the server, then the databases behind it, then close the tables."""
-        self.server.stop()
-        self.state.servers.close()
-        self.state.database.close()
 
 
 def serve(
@@ -96,4 +66,9 @@ def serve(
     faults = FaultBox()
     server = serve_app(create_app(state, key, log, faults, pace=pace or Pace()), port, "the Neon simulator")
     projects.resume(state)
-    return RunningNeon(key, state, log, faults, server)
+
+    def close() -> None:
+        servers.close()
+        database.close()
+
+    return RunningNeon(key=key, state=state, log=log, faults=faults, server=server, close=close)

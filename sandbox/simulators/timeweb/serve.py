@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.faults import FaultBox, fault
+from sandbox.faults import FaultBox
 from sandbox.simulators.objects import Database
-from sandbox.simulators.request_log import Entry, RequestLog
-from sandbox.simulators.server import AppServer, serve_app
+from sandbox.simulators.request_log import RequestLog
+from sandbox.simulators.running import RunningSimulator
+from sandbox.simulators.server import serve_app
 from sandbox.simulators.servers import ClusterServers
 from sandbox.simulators.timeweb import clusters
 from sandbox.simulators.timeweb.app import REQUESTS_PER_SECOND, create_app
@@ -18,21 +19,13 @@ from sandbox.simulators.timeweb.storage import StorageBackend
 DATABASE_FILE = "timeweb.sqlite"
 
 
-@dataclass(frozen=True)
-class RunningTimeweb:
+@dataclass(frozen=True, kw_only=True)
+class RunningTimeweb(RunningSimulator):
     """The simulator with everything a test or the supervisor may want to look at."""
 
     token: str
     state: State
-    log: RequestLog
-    faults: FaultBox
-    server: AppServer
     storage_url: str
-
-    @property
-    def url(self) -> str:
-        """Where the API answers."""
-        return self.server.url
 
     @property
     def iam_url(self) -> str:
@@ -54,29 +47,6 @@ class RunningTimeweb:
             "TIMEWEB_S3_ENDPOINT": self.s3_endpoint,
             "TIMEWEB_S3_REGION": "ru-1",
         }
-
-    def requests(self, method: str | None = None, path: str = "") -> list[Entry]:
-        """The log, reduced to one method and to paths that begin like this."""
-        return [entry for entry in self.log.entries() if method in (None, entry.method) and entry.path.startswith(path)]
-
-    def strike(
-        self,
-        name: str,
-        *,
-        method: str | None = None,
-        path: str | None = None,
-        times: int | None = None,
-        skip: int = 0,
-        **options: object,
-    ) -> None:
-        """Turn a fault on; see `sandbox.faults.fault`."""
-        self.faults.add(fault(name, method=method, path=path, times=times, skip=skip, options=options))
-
-    def stop(self) -> None:
-        """End the server, then the databases behind it, then close the tables."""
-        self.server.stop()
-        self.state.servers.close()
-        self.state.database.close()
 
 
 def serve(
@@ -100,4 +70,17 @@ def serve(
     )
     state.restore_storage()
     clusters.resume(state)
-    return RunningTimeweb(token, state, log, faults, server, f"http://{storage.hostname}")
+
+    def close() -> None:
+        servers.close()
+        database.close()
+
+    return RunningTimeweb(
+        token=token,
+        state=state,
+        log=log,
+        faults=faults,
+        server=server,
+        close=close,
+        storage_url=f"http://{storage.hostname}",
+    )
